@@ -1,0 +1,281 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_abi.h: what a guest and its host agree on, and all that they share.
+ *
+ * A guest is entered at the address in hl_abi_params_t.entry with RDI holding
+ * the address of the parameters page, a return address of 0 on an empty
+ * stack, and every other register, flag and FPU component in its initial
+ * state.  It leaves only through the two routines of the hypercall page:
+ *
+ *     park(dispatcher)   never returns: the guest is entered anew at
+ *                        "dispatcher" (fixed by the first park)
+ *     leave(kind)        comes back when the host has acted
+ *
+ * At each exit the output area holds a list of records; the host takes them
+ * in order, and the guest starts again with an empty list:
+ *
+ *     hl_abi_output_t.size
+ *     | record | record | ... | record |          each padded to 8 bytes
+ *
+ * All integers are little endian.  Offsets are in bytes from the start of
+ * the area that they point into.  Everything a guest writes is untrusted:
+ * the host copies a struct once, checks it, and only then uses it.
+ */
+
+#ifndef _HL_ABI_H_INCLUDED_
+#define _HL_ABI_H_INCLUDED_
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+
+#define HL_ABI_MAGIC          0x317468676c727968ull     /* "hyrlght1" */
+#define HL_ABI_VERSION        1
+
+/* The ELF note that hlcc puts into a guest: desc is a uint32_t version. */
+#define HL_ABI_NOTE_OWNER     "hlcc"
+#define HL_ABI_NOTE_TYPE      1
+
+#define HL_ABI_ALIGNMENT      8
+#define hl_abi_padded(n)      (((n) + 7u) & ~(size_t) 7)
+
+#define HL_ABI_PARAMS_MAX     11        /* of a function, as in Hyperlight */
+#define HL_ABI_FUNCTIONS_MAX  1024
+#define HL_ABI_NAME_MAX       255       /* of a function, in bytes */
+#define HL_ABI_NO_FUNCTION    UINT32_MAX
+#define HL_ABI_ENTROPY        32
+
+
+/* Why a guest leaves; the argument of leave(), park() implies its own. */
+typedef enum {
+    HL_HYPERCALL_PARK = 1,              /* initialised, or the call is over */
+    HL_HYPERCALL_FLUSH = 2,             /* take the records, nothing else */
+    HL_HYPERCALL_CALL = 3,              /* the last record is HL_REC_CALL */
+    HL_HYPERCALL_ABORT = 4              /* the last record is HL_REC_ABORT */
+} hl_abi_hypercall_t;
+
+
+/* Types of values, numbered as Hyperlight's return types. */
+typedef enum {
+    HL_TYPE_INT = 0,                    /* int32_t, and so on */
+    HL_TYPE_UINT = 1,
+    HL_TYPE_LONG = 2,
+    HL_TYPE_ULONG = 3,
+    HL_TYPE_FLOAT = 4,
+    HL_TYPE_DOUBLE = 5,
+    HL_TYPE_STRING = 6,                 /* UTF-8, no NUL inside */
+    HL_TYPE_BOOL = 7,
+    HL_TYPE_VOID = 8,                   /* results only */
+    HL_TYPE_VECBYTES = 9
+} hl_type_t;
+
+#define HL_TYPE_LAST          HL_TYPE_VECBYTES
+
+
+/* Guest log levels, as on Hyperlight's wire. */
+typedef enum {
+    HL_LOG_TRACE = 0,
+    HL_LOG_DEBUG = 1,
+    HL_LOG_INFORMATION = 2,
+    HL_LOG_WARNING = 3,
+    HL_LOG_ERROR = 4,
+    HL_LOG_CRITICAL = 5,
+    HL_LOG_NONE = 6
+} hl_log_level_t;
+
+
+/* How a guest function is called. */
+typedef enum {
+    HL_FUNCTION_TYPED = 0,              /* parameters and a result */
+    HL_FUNCTION_HTTP = 1                /* an HTTP request and a response */
+} hl_function_kind_t;
+
+
+/*
+ * The parameters page: read-only for the guest.  The first part is fixed
+ * when the sandbox is laid out, the second is written anew for every call.
+ */
+typedef struct {
+    uint64_t  magic;
+    uint32_t  version;
+    uint32_t  log_level;                /* hl_log_level_t: lower is dropped */
+    uint64_t  entry;                    /* where the entry code jumps to */
+    uint64_t  park;                     /* void park(void *dispatcher) */
+    uint64_t  leave;                    /* void leave(uint32_t kind) */
+    uint64_t  stack_bottom;
+    uint64_t  stack_top;
+    uint64_t  heap;
+    uint64_t  heap_size;
+    uint64_t  input;                    /* hl_abi_input_t, read-only */
+    uint64_t  input_size;
+    uint64_t  reply;                    /* hl_abi_reply_t, read-only */
+    uint64_t  reply_size;
+    uint64_t  output;                   /* hl_abi_output_t */
+    uint64_t  output_size;
+
+    uint64_t  calls;                    /* since restore, this included */
+    uint8_t   entropy[HL_ABI_ENTROPY];  /* fresh for every call */
+} hl_abi_params_t;
+
+
+/*
+ * A value: of a String or VecBytes, "len" bytes follow, then zero bytes, at
+ * least one, up to the next multiple of 8; of any other type "bits" is the
+ * value, "len" is 0 and nothing follows.
+ */
+typedef struct {
+    uint32_t  type;                     /* hl_type_t */
+    uint32_t  len;
+    uint64_t  bits;
+} hl_abi_value_t;
+
+#define hl_abi_value_size(len)                                                \
+    (sizeof(hl_abi_value_t) + hl_abi_padded((size_t) (len) + 1))
+
+
+/*
+ * The head of the input area: one call.  A typed call has its values at
+ * "values", one after the other.  An HTTP call has a hl_abi_http_t there.
+ */
+typedef struct {
+    uint32_t  kind;                     /* hl_function_kind_t */
+    uint32_t  function;                 /* function table index, or none */
+    uint32_t  name;                     /* offset; NUL-terminated */
+    uint32_t  result;                   /* hl_type_t that the host expects */
+    uint32_t  param_count;
+    uint32_t  values;                   /* offset, multiple of 8 */
+    uint64_t  size;                     /* of the whole message */
+} hl_abi_input_t;
+
+
+/* A string or bytes in the input area; a NUL follows and is not counted. */
+typedef struct {
+    uint32_t  offset;
+    uint32_t  len;
+} hl_abi_view_t;
+
+
+/*
+ * An HTTP request.  At "headers" are "header_count" headers one after the
+ * other, each a hl_abi_header_t, the name, a NUL, the value, a NUL, zero
+ * bytes up to the next multiple of 8.
+ */
+typedef struct {
+    hl_abi_view_t  method;
+    hl_abi_view_t  uri;                 /* decoded, without arguments */
+    hl_abi_view_t  args;                /* raw, without the question mark */
+    hl_abi_view_t  protocol;            /* "HTTP/1.1" */
+    hl_abi_view_t  remote_addr;         /* as text */
+    hl_abi_view_t  body;
+    uint32_t       headers;             /* offset, multiple of 8 */
+    uint32_t       header_count;
+} hl_abi_http_t;
+
+
+/* Of a request header in the input area, and of HL_REC_HEADER. */
+typedef struct {
+    uint32_t  name_len;
+    uint32_t  value_len;
+} hl_abi_header_t;
+
+#define hl_abi_header_size(name_len, value_len)                               \
+    hl_abi_padded(sizeof(hl_abi_header_t) + (size_t) (name_len)               \
+                  + (size_t) (value_len) + 2)
+
+
+/*
+ * The reply area: the answer to HL_REC_CALL.  With "error" 0 a hl_abi_value_t
+ * follows, else the text of the error, a NUL behind it.
+ */
+typedef struct {
+    uint32_t  error;                    /* 0, or a hl_ErrorCode of the SDK */
+    uint32_t  message_len;              /* with an error */
+    uint64_t  size;                     /* of the whole reply */
+} hl_abi_reply_t;
+
+
+/* The head of the output area. */
+typedef struct {
+    uint64_t  size;                     /* of all records, this head not */
+} hl_abi_output_t;
+
+
+typedef enum {
+    HL_REC_FUNCTION = 1,                /* first park only */
+    HL_REC_LOG = 2,
+    HL_REC_PRINT = 3,                   /* bytes for HostPrint */
+    HL_REC_STATUS = 4,                  /* HTTP: uint32_t */
+    HL_REC_HEADER = 5,                  /* HTTP: hl_abi_header_t, strings */
+    HL_REC_BODY = 6,                    /* HTTP: bytes */
+    HL_REC_RESULT = 7,                  /* typed: hl_abi_value_t, bytes */
+    HL_REC_ERROR = 8,                   /* hl_abi_error_t, text */
+    HL_REC_CALL = 9,                    /* hl_abi_call_t, name, values */
+    HL_REC_ABORT = 10                   /* hl_abi_error_t, text */
+} hl_abi_record_type_t;
+
+
+/* The head of a record; "size" counts it, and not the padding behind. */
+typedef struct {
+    uint32_t  type;                     /* hl_abi_record_type_t */
+    uint32_t  size;
+} hl_abi_record_t;
+
+
+/* HL_REC_FUNCTION: one row of the function table; the name follows. */
+typedef struct {
+    uint8_t   kind;                     /* hl_function_kind_t */
+    uint8_t   result;                   /* hl_type_t */
+    uint8_t   param_count;
+    uint8_t   params[HL_ABI_PARAMS_MAX];
+    uint16_t  name_len;
+} hl_abi_function_t;
+
+
+/* HL_REC_LOG: the source file's name and then the message follow. */
+typedef struct {
+    uint32_t  level;                    /* hl_log_level_t */
+    uint32_t  line;
+    uint32_t  source_len;
+    uint32_t  message_len;
+} hl_abi_log_t;
+
+
+/* HL_REC_ERROR and HL_REC_ABORT: the text follows. */
+typedef struct {
+    uint32_t  code;                     /* hl_ErrorCode of the SDK */
+    uint32_t  message_len;
+} hl_abi_error_t;
+
+
+/*
+ * HL_REC_CALL: the name, a NUL, zero bytes up to the next multiple of 8,
+ * then the values, one after the other.
+ */
+typedef struct {
+    uint32_t  result;                   /* hl_type_t that the guest expects */
+    uint32_t  param_count;
+    uint32_t  name_len;
+    uint32_t  reserved;
+} hl_abi_call_t;
+
+
+_Static_assert(sizeof(hl_abi_params_t) == 160, "ABI: parameters page");
+_Static_assert(offsetof(hl_abi_params_t, entry) == 16, "ABI: entry");
+_Static_assert(offsetof(hl_abi_params_t, stack_top) == 48, "ABI: stack");
+_Static_assert(offsetof(hl_abi_params_t, calls) == 120, "ABI: calls");
+_Static_assert(sizeof(hl_abi_value_t) == 16, "ABI: value");
+_Static_assert(sizeof(hl_abi_input_t) == 32, "ABI: input");
+_Static_assert(sizeof(hl_abi_http_t) == 56, "ABI: HTTP request");
+_Static_assert(sizeof(hl_abi_header_t) == 8, "ABI: header");
+_Static_assert(sizeof(hl_abi_reply_t) == 16, "ABI: reply");
+_Static_assert(sizeof(hl_abi_output_t) == 8, "ABI: output");
+_Static_assert(sizeof(hl_abi_record_t) == 8, "ABI: record");
+_Static_assert(sizeof(hl_abi_function_t) == 16, "ABI: function");
+_Static_assert(sizeof(hl_abi_log_t) == 16, "ABI: log");
+_Static_assert(sizeof(hl_abi_error_t) == 8, "ABI: error");
+_Static_assert(sizeof(hl_abi_call_t) == 16, "ABI: call");
+
+
+#endif /* _HL_ABI_H_INCLUDED_ */

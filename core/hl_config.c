@@ -1,0 +1,71 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_config.c: the defaults of a sandbox's sizes, and their bounds.
+ */
+
+#include <string.h>
+
+#include "hl_error.h"
+
+
+#define HL_KIB  (1ull << 10)
+#define HL_MIB  (1ull << 20)
+#define HL_GIB  (1ull << 30)
+
+
+void
+hl_config_init(hl_config_t *config)
+{
+    memset(config, 0, sizeof(hl_config_t));
+
+    config->heap = HL_MIB;
+    config->stack = 64 * HL_KIB;
+    config->input = 128 * HL_KIB;
+    config->headers = 32 * HL_KIB;
+    config->output = 128 * HL_KIB;
+    config->log_level = HL_LOG_WARNING;
+}
+
+
+hl_status_t
+hl_config_check(const hl_config_t *config, hl_error_t *err)
+{
+    size_t  i;
+
+    const struct {
+        const char  *name;
+        size_t       value;
+        uint64_t     min;
+        uint64_t     max;
+        const char  *bounds;
+
+    } sizes[] = {
+        { "heap", config->heap, 4 * HL_KIB, 16 * HL_GIB, "4k to 16g" },
+        { "stack", config->stack, 8 * HL_KIB, 64 * HL_MIB, "8k to 64m" },
+        { "input", config->input, 8 * HL_KIB, HL_GIB, "8k to 1g" },
+        { "headers", config->headers, 4 * HL_KIB, 16 * HL_MIB,
+          "4k to 16m" },
+        { "output", config->output, 8 * HL_KIB, HL_GIB, "8k to 1g" }
+    };
+
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        if (sizes[i].value < sizes[i].min || sizes[i].value > sizes[i].max) {
+            return hl_error_set(err, HL_ERR_ARGUMENT,
+                                "\"%s\" must be from %s", sizes[i].name,
+                                sizes[i].bounds);
+        }
+    }
+
+    if (config->headers >= config->input) {
+        return hl_error_set(err, HL_ERR_ARGUMENT, "\"headers\" is a part of "
+                            "\"input\" and must be smaller");
+    }
+
+    if (config->log_level > HL_LOG_NONE) {
+        return hl_error_set(err, HL_ERR_ARGUMENT,
+                            "\"log_level\" is not a level");
+    }
+
+    return HL_OK;
+}

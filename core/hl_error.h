@@ -1,0 +1,28 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_error.h: helpers around the error record of hyperlight.h.
+ */
+
+#ifndef _HL_ERROR_H_INCLUDED_
+#define _HL_ERROR_H_INCLUDED_
+
+
+#include "hyperlight.h"
+
+
+/* HL_ERR_SYSTEM with the text "what: strerror(errnum)". */
+hl_status_t hl_error_system(hl_error_t *err, int errnum, const char *what);
+
+/*
+ * Copies guest text for an error or a log: bytes outside of printable ASCII
+ * become \xNN, the backslash is doubled, and what does not fit is cut.
+ * "dst" of "size" bytes is always terminated.  Returns dst.
+ */
+char *hl_error_escape(char *dst, size_t size, const void *text, size_t len);
+
+/* "Int", "VecBytes" and so on; "?" for what is no type. */
+const char *hl_type_name(uint32_t type);
+
+
+#endif /* _HL_ERROR_H_INCLUDED_ */

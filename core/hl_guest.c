@@ -1,0 +1,223 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_guest.c: reads a guest's file once, into a sealed memfd, so that what
+ * was validated is what will run, in every process that inherits it.
+ */
+
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hl_error.h"
+#include "hl_guest.h"
+#include "hl_memory.h"
+
+
+#define HL_GUEST_FILE_MAX  (256u << 20)
+
+
+static hl_status_t hl_guest_create(hl_guest_t **guest, const char *name,
+    size_t size, hl_error_t *err);
+static hl_status_t hl_guest_read(hl_guest_t *guest, int fd, hl_error_t *err);
+static hl_status_t hl_guest_ready(hl_guest_t *guest, hl_error_t *err);
+
+
+hl_status_t
+hl_guest_open(hl_guest_t **guest, const char *path, hl_error_t *err)
+{
+    int          fd;
+    hl_guest_t  *g;
+    struct stat  st;
+
+    g = NULL;
+
+    /* O_NONBLOCK: opening a FIFO must not wait for its writer */
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+    if (fd == -1 || fstat(fd, &st) == -1) {
+        (void) hl_error_set(err, HL_ERR_GUEST_FILE,
+                            "GuestBinary not found: '%s': %s", path,
+                            strerror(errno));
+        goto failed;
+    }
+
+    if (!S_ISREG(st.st_mode)) {
+        (void) hl_error_set(err, HL_ERR_GUEST_FILE,
+                            "\"%s\" is not a regular file", path);
+        goto failed;
+    }
+
+    if (st.st_size == 0 || st.st_size > HL_GUEST_FILE_MAX) {
+        (void) hl_error_set(err, HL_ERR_GUEST_FILE,
+                            "\"%s\" is %s", path,
+                            st.st_size == 0 ? "empty" : "over 256 MiB");
+        goto failed;
+    }
+
+    if (hl_guest_create(&g, path, (size_t) st.st_size, err) != HL_OK
+        || hl_guest_read(g, fd, err) != HL_OK
+        || hl_guest_ready(g, err) != HL_OK)
+    {
+        goto failed;
+    }
+
+    (void) close(fd);
+    *guest = g;
+
+    return HL_OK;
+
+failed:
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
+
+    hl_guest_destroy(g);
+
+    return err->status;
+}
+
+
+hl_status_t
+hl_guest_from_buffer(hl_guest_t **guest, const void *data, size_t size,
+    const char *name, hl_error_t *err)
+{
+    hl_guest_t  *g;
+
+    if (size == 0 || size > HL_GUEST_FILE_MAX) {
+        return hl_error_set(err, HL_ERR_GUEST_FILE, "\"%s\" is %s", name,
+                            size == 0 ? "empty" : "over 256 MiB");
+    }
+
+    if (hl_guest_create(&g, name, size, err) != HL_OK) {
+        return err->status;
+    }
+
+    if (hl_memfd_write(g->fd, data, size, 0, err) != HL_OK
+        || hl_guest_ready(g, err) != HL_OK)
+    {
+        hl_guest_destroy(g);
+        return err->status;
+    }
+
+    *guest = g;
+
+    return HL_OK;
+}
+
+
+void
+hl_guest_destroy(hl_guest_t *guest)
+{
+    if (guest == NULL) {
+        return;
+    }
+
+    if (guest->data != NULL) {
+        (void) munmap((void *) (uintptr_t) guest->data, guest->size);
+    }
+
+    if (guest->fd != -1) {
+        (void) close(guest->fd);
+    }
+
+    free(guest->name);
+    free(guest);
+}
+
+
+static hl_status_t
+hl_guest_create(hl_guest_t **guest, const char *name, size_t size,
+    hl_error_t *err)
+{
+    hl_guest_t  *g;
+
+    g = calloc(1, sizeof(hl_guest_t));
+    if (g == NULL) {
+        return hl_error_system(err, ENOMEM, "calloc()");
+    }
+
+    g->fd = -1;
+    g->size = size;
+    g->name = strdup(name);
+
+    if (g->name == NULL) {
+        (void) hl_error_system(err, ENOMEM, "strdup()");
+        hl_guest_destroy(g);
+        return err->status;
+    }
+
+    if (hl_memfd_create(&g->fd, "hl-guest", size, err) != HL_OK) {
+        hl_guest_destroy(g);
+        return err->status;
+    }
+
+    *guest = g;
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hl_guest_read(hl_guest_t *guest, int fd, hl_error_t *err)
+{
+    size_t   offset;
+    ssize_t  n;
+    char     buf[65536];
+
+    for (offset = 0; offset < guest->size; offset += (size_t) n) {
+        size_t  want;
+
+        want = guest->size - offset;
+        n = pread(fd, buf, want < sizeof(buf) ? want : sizeof(buf),
+                  (off_t) offset);
+
+        if (n == -1 && errno == EINTR) {
+            n = 0;
+            continue;
+        }
+
+        if (n <= 0) {
+            return hl_error_set(err, HL_ERR_GUEST_FILE,
+                                "reading \"%s\" failed: %s", guest->name,
+                                n == 0 ? "it became shorter"
+                                       : strerror(errno));
+        }
+
+        if (hl_memfd_write(guest->fd, buf, (size_t) n, offset, err)
+            != HL_OK)
+        {
+            return err->status;
+        }
+    }
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hl_guest_ready(hl_guest_t *guest, hl_error_t *err)
+{
+    void  *p;
+
+    if (hl_memfd_seal(guest->fd, err) != HL_OK) {
+        return err->status;
+    }
+
+    p = mmap(NULL, guest->size, PROT_READ, MAP_PRIVATE, guest->fd, 0);
+    if (p == MAP_FAILED) {
+        return hl_error_system(err, errno, "mmap() of a guest file");
+    }
+
+    guest->data = p;
+
+    return hl_elf_parse(&guest->elf, guest->data, guest->size, guest->name,
+                        err);
+}

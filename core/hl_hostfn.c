@@ -1,0 +1,234 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_hostfn.c: a guest calls a host function.  A call of what is not there,
+ * or with other types than registered, is an error that the guest sees; only
+ * a malformed record ends the call.
+ */
+
+#include <string.h>
+
+#include "hl_error.h"
+#include "hl_sandbox.h"
+
+
+#define HL_HOSTFN_ERROR  17             /* hl_ErrorCode_HostFunctionError */
+
+static const char  hl_hostfn_print_name[] = "HostPrint";
+
+
+typedef struct {
+    hl_type_t    result;                /* that the guest expects */
+    size_t       n;
+    char         name[HL_ABI_NAME_MAX + 1];
+    hl_value_t   args[HL_ABI_PARAMS_MAX];
+} hl_hostfn_call_t;
+
+
+static bool hl_hostfn_decode(hl_cursor_t *record, hl_hostfn_call_t *call);
+static hl_status_t hl_hostfn_run(hl_sandbox_t *sb,
+    const hl_hostfn_call_t *call, hl_value_t *result, hl_error_t *err);
+static hl_status_t hl_hostfn_print(hl_sandbox_t *sb,
+    const hl_hostfn_call_t *call, hl_value_t *result, hl_error_t *err);
+static hl_status_t hl_hostfn_check(const hl_host_function_t *f,
+    const hl_hostfn_call_t *call, hl_error_t *err);
+static void hl_hostfn_reply(hl_sandbox_t *sb, hl_status_t status,
+    const hl_value_t *result, const hl_error_t *why);
+
+
+hl_status_t
+hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    hl_value_t        result;
+    hl_error_t        why;
+    hl_status_t       status;
+    hl_hostfn_call_t  call;
+
+    if (!hl_hostfn_decode(record, &call)) {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a "
+                            "malformed host function call");
+    }
+
+    memset(&result, 0, sizeof(result));
+    result.type = HL_TYPE_VOID;
+
+    status = hl_hostfn_run(sb, &call, &result, &why);
+
+    if (status == HL_OK && result.type != call.result) {
+        status = hl_error_set(&why, HL_ERR_GUEST, "HostFunction %s returns "
+                              "%s, the guest expects %s", call.name,
+                              hl_type_name(result.type),
+                              hl_type_name(call.result));
+    }
+
+    hl_hostfn_reply(sb, status, &result, &why);
+
+    return HL_OK;
+}
+
+
+static bool
+hl_hostfn_decode(hl_cursor_t *record, hl_hostfn_call_t *call)
+{
+    size_t          i;
+    hl_abi_call_t   head;
+
+    if (!hl_cursor_copy(record, &head, sizeof(head))
+        || head.result > HL_TYPE_LAST
+        || head.param_count > HL_ABI_PARAMS_MAX
+        || head.name_len == 0 || head.name_len > HL_ABI_NAME_MAX
+        || !hl_cursor_copy(record, call->name, head.name_len))
+    {
+        return false;
+    }
+
+    call->name[head.name_len] = '\0';
+    call->result = (hl_type_t) head.result;
+    call->n = head.param_count;
+
+    hl_cursor_skip(record, hl_abi_padded((size_t) head.name_len + 1)
+                           - head.name_len);
+
+    for (i = 0; i < call->n; i++) {
+        if (!hl_output_value(record, &call->args[i])
+            || call->args[i].type == HL_TYPE_VOID)
+        {
+            return false;
+        }
+    }
+
+    return strlen(call->name) == head.name_len;
+}
+
+
+static hl_status_t
+hl_hostfn_run(hl_sandbox_t *sb, const hl_hostfn_call_t *call,
+    hl_value_t *result, hl_error_t *err)
+{
+    char                       name[HL_ERROR_TEXT];
+    size_t                     i;
+    const hl_host_function_t  *f;
+
+    for (i = 0; i < sb->image->config.function_count; i++) {
+        f = &sb->image->config.functions[i];
+
+        if (strcmp(f->name, call->name) != 0) {
+            continue;
+        }
+
+        if (hl_hostfn_check(f, call, err) != HL_OK) {
+            return err->status;
+        }
+
+        result->type = f->result;
+
+        return f->function(sb->data, call->args, call->n, result, err);
+    }
+
+    if (strcmp(call->name, hl_hostfn_print_name) == 0) {
+        return hl_hostfn_print(sb, call, result, err);
+    }
+
+    return hl_error_set(err, HL_ERR_GUEST, "HostFunction %s was not found",
+                        hl_error_escape(name, sizeof(name), call->name,
+                                        strlen(call->name)));
+}
+
+
+/* Called by name, it does what a write to stdout does without an exit. */
+static hl_status_t
+hl_hostfn_print(hl_sandbox_t *sb, const hl_hostfn_call_t *call,
+    hl_value_t *result, hl_error_t *err)
+{
+    const hl_sink_t  *sink;
+
+    static const hl_host_function_t  print = {
+        hl_hostfn_print_name, HL_TYPE_INT, 1, { HL_TYPE_STRING }, NULL
+    };
+
+    if (hl_hostfn_check(&print, call, err) != HL_OK) {
+        return err->status;
+    }
+
+    result->type = HL_TYPE_INT;
+    result->v.i32 = (int32_t) call->args[0].v.bytes.len;
+
+    sink = sb->image->config.sink;
+
+    if (sink == NULL || sink->print == NULL) {
+        return HL_OK;
+    }
+
+    return sink->print(sb->data, call->args[0].v.bytes.data,
+                       call->args[0].v.bytes.len, err);
+}
+
+
+static hl_status_t
+hl_hostfn_check(const hl_host_function_t *f, const hl_hostfn_call_t *call,
+    hl_error_t *err)
+{
+    size_t  i;
+
+    if (call->n != f->param_count) {
+        return hl_error_set(err, HL_ERR_GUEST, "The number of arguments to "
+                            "the function is wrong: got %zu expected %zu",
+                            call->n, f->param_count);
+    }
+
+    for (i = 0; i < call->n; i++) {
+        if (call->args[i].type != f->params[i]) {
+            return hl_error_set(err, HL_ERR_GUEST, "HostFunction %s takes %s "
+                                "for parameter %zu, but got %s", f->name,
+                                hl_type_name(f->params[i]), i,
+                                hl_type_name(call->args[i].type));
+        }
+    }
+
+    return HL_OK;
+}
+
+
+static void
+hl_hostfn_reply(hl_sandbox_t *sb, hl_status_t status,
+    const hl_value_t *result, const hl_error_t *why)
+{
+    size_t              room;
+    void               *bytes;
+    uint8_t            *base, *end;
+    const char         *text;
+    hl_abi_reply_t     *reply;
+    const hl_region_t  *r;
+
+    r = &sb->image->layout.regions[HL_REGION_REPLY];
+    base = sb->rw + r->offset;
+    reply = (hl_abi_reply_t *) (void *) base;
+    room = r->size - sizeof(hl_abi_reply_t);
+
+    memset(base, 0, sb->reply_end);
+    end = base + sizeof(hl_abi_reply_t);
+
+    text = status == HL_OK ? NULL : why->text;
+
+    if (status == HL_OK
+        && (result->type == HL_TYPE_STRING
+            || result->type == HL_TYPE_VECBYTES)
+        && (result->v.bytes.len > room
+            || hl_abi_value_size(result->v.bytes.len) > room))
+    {
+        text = "the result of the host function is over the reply's room";
+    }
+
+    if (text == NULL) {
+        end = hl_call_put_value(end, result, &bytes);
+
+    } else {
+        reply->error = HL_HOSTFN_ERROR;
+        reply->message_len = (uint32_t) strlen(text);
+        memcpy(end, text, reply->message_len);
+        end += reply->message_len;
+    }
+
+    reply->size = (uint64_t) (end - base);
+    sb->reply_end = (size_t) (end - base);
+}

@@ -1,0 +1,215 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_image.c: builds the read-only slot into a sealed memfd, and the first
+ * content of the writable slot.
+ */
+
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hl_entry.h"
+#include "hl_error.h"
+#include "hl_image.h"
+#include "hl_memory.h"
+#include "hl_paging.h"
+
+
+static hl_status_t hl_image_read_only(hl_image_t *image,
+    const hl_guest_t *guest, hl_error_t *err);
+static hl_status_t hl_image_write_page(const hl_image_t *image, int fd,
+    hl_region_id_t id, void (*fill)(uint8_t *page), hl_error_t *err);
+
+
+hl_status_t
+hl_image_create(hl_image_t **image, const hl_guest_t *guest,
+    const hl_config_t *config, hl_error_t *err)
+{
+    hl_image_t  *im;
+
+    if (hl_config_check(config, err) != HL_OK) {
+        return err->status;
+    }
+
+    im = calloc(1, sizeof(hl_image_t));
+    if (im == NULL) {
+        return hl_error_system(err, ENOMEM, "calloc()");
+    }
+
+    im->refs = 1;
+    im->entry = guest->elf.entry;
+    im->config = *config;
+    im->config.heap = hl_page_round(config->heap);
+    im->config.stack = hl_page_round(config->stack);
+    im->config.input = hl_page_round(config->input);
+    im->config.headers = hl_page_round(config->headers);
+    im->config.output = hl_page_round(config->output);
+
+    hl_layout_init(&im->layout, &guest->elf, &im->config);
+
+    if (hl_image_read_only(im, guest, err) != HL_OK) {
+        hl_image_release(im);
+        return err->status;
+    }
+
+    *image = im;
+
+    return HL_OK;
+}
+
+
+hl_image_t *
+hl_image_hold(hl_image_t *image)
+{
+    image->refs++;
+
+    return image;
+}
+
+
+void
+hl_image_release(hl_image_t *image)
+{
+    if (--image->refs == 0) {
+        hl_unmap(image->ro, image->layout.ro_size);
+        free(image);
+    }
+}
+
+
+void
+hl_image_populate(const hl_image_t *image, const hl_guest_t *guest,
+    uint8_t *rw)
+{
+    size_t               i;
+    uint8_t             *p;
+    uint64_t             n, gva, value;
+    const hl_elf_t      *elf;
+    const hl_region_t   *r;
+    const hl_segment_t  *s;
+
+    elf = &guest->elf;
+
+    hl_paging_build(rw + image->layout.tables, &image->layout);
+
+    for (i = 0; i < elf->segment_count; i++) {
+        s = &elf->segments[i];
+        r = &image->layout.regions[HL_REGION_SEGMENT + i];
+
+        if (s->writable) {
+            p = rw + r->offset + (s->gva - r->gva);
+            memcpy(p, guest->data + s->offset, s->file_size);
+        }
+    }
+
+    for (n = 0; n < elf->rela_count; n++) {
+        hl_elf_relocation(elf, guest->data, n, &gva, &value);
+
+        r = hl_layout_find(&image->layout, gva);
+        memcpy(rw + r->offset + (gva - r->gva), &value, sizeof(value));
+    }
+}
+
+
+void
+hl_image_params(const hl_image_t *image, hl_gva_t entry, uint8_t *rw)
+{
+    hl_abi_params_t     params;
+    const hl_region_t  *r;
+
+    memset(&params, 0, sizeof(params));
+
+    r = image->layout.regions;
+
+    params.magic = HL_ABI_MAGIC;
+    params.version = HL_ABI_VERSION;
+    params.log_level = image->config.log_level;
+    params.entry = entry;
+    params.park = HL_GVA_PARK;
+    params.leave = HL_GVA_LEAVE;
+    params.stack_bottom = r[HL_REGION_STACK].gva;
+    params.stack_top = r[HL_REGION_STACK].gva + r[HL_REGION_STACK].size;
+    params.heap = r[HL_REGION_HEAP].gva;
+    params.heap_size = r[HL_REGION_HEAP].size;
+    params.input = r[HL_REGION_INPUT].gva;
+    params.input_size = r[HL_REGION_INPUT].size;
+    params.reply = r[HL_REGION_REPLY].gva;
+    params.reply_size = r[HL_REGION_REPLY].size;
+    params.output = r[HL_REGION_OUTPUT].gva;
+    params.output_size = r[HL_REGION_OUTPUT].size;
+
+    memcpy(rw + r[HL_REGION_PARAMS].offset, &params, sizeof(params));
+}
+
+
+static hl_status_t
+hl_image_read_only(hl_image_t *image, const hl_guest_t *guest,
+    hl_error_t *err)
+{
+    int                  fd;
+    size_t               i;
+    hl_status_t          status;
+    const hl_region_t   *r;
+    const hl_segment_t  *s;
+
+    if (hl_memfd_create(&fd, "hl-image", image->layout.ro_size, err)
+        != HL_OK)
+    {
+        return err->status;
+    }
+
+    status = hl_image_write_page(image, fd, HL_REGION_SYSTEM,
+                                 hl_entry_system_page, err);
+
+    if (status == HL_OK) {
+        status = hl_image_write_page(image, fd, HL_REGION_HYPERCALL,
+                                     hl_entry_hypercall_page, err);
+    }
+
+    if (status == HL_OK) {
+        status = hl_image_write_page(image, fd, HL_REGION_FPU,
+                                     hl_entry_fpu_page, err);
+    }
+
+    for (i = 0; status == HL_OK && i < guest->elf.segment_count; i++) {
+        s = &guest->elf.segments[i];
+        r = &image->layout.regions[HL_REGION_SEGMENT + i];
+
+        if (!s->writable) {
+            status = hl_memfd_write(fd, guest->data + s->offset,
+                                    s->file_size,
+                                    r->offset + (s->gva - r->gva), err);
+        }
+    }
+
+    if (status == HL_OK) {
+        status = hl_memfd_seal(fd, err);
+    }
+
+    if (status == HL_OK) {
+        status = hl_map(&image->ro, image->layout.ro_size, fd, HL_MAP_READ,
+                        err);
+    }
+
+    (void) close(fd);
+
+    return status;
+}
+
+
+static hl_status_t
+hl_image_write_page(const hl_image_t *image, int fd, hl_region_id_t id,
+    void (*fill)(uint8_t *page), hl_error_t *err)
+{
+    uint8_t  page[HL_PAGE_SIZE] __attribute__((aligned(8)));
+
+    memset(page, 0, sizeof(page));
+    fill(page);
+
+    return hl_memfd_write(fd, page, sizeof(page),
+                          image->layout.regions[id].offset, err);
+}

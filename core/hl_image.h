@@ -1,0 +1,43 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_image.h: a guest laid out in memory; its read-only slot, which all its
+ * sandboxes share.
+ */
+
+#ifndef _HL_IMAGE_H_INCLUDED_
+#define _HL_IMAGE_H_INCLUDED_
+
+
+#include "hl_guest.h"
+#include "hl_layout.h"
+
+
+typedef struct {
+    unsigned      refs;
+    hl_layout_t   layout;
+    hl_config_t   config;       /* sizes rounded up to pages */
+    hl_gva_t      entry;        /* of the ELF file */
+    uint8_t      *ro;           /* layout.ro_size bytes, read-only */
+} hl_image_t;
+
+
+/* Made with one hold, which is the caller's. */
+hl_status_t hl_image_create(hl_image_t **image, const hl_guest_t *guest,
+    const hl_config_t *config, hl_error_t *err);
+
+hl_image_t *hl_image_hold(hl_image_t *image);
+void hl_image_release(hl_image_t *image);
+
+/*
+ * Fills a zeroed writable slot with what is in it before the guest ran: page
+ * tables, the guest's data, relocated.
+ */
+void hl_image_populate(const hl_image_t *image, const hl_guest_t *guest,
+    uint8_t *rw);
+
+/* The fixed part of the parameters page, with "entry" in it. */
+void hl_image_params(const hl_image_t *image, hl_gva_t entry, uint8_t *rw);
+
+
+#endif /* _HL_IMAGE_H_INCLUDED_ */

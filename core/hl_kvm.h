@@ -1,0 +1,74 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_kvm.h: the KVM platform's own structures, for its three files.
+ */
+
+#ifndef _HL_KVM_H_INCLUDED_
+#define _HL_KVM_H_INCLUDED_
+
+
+#include <linux/kvm.h>
+
+#include "hl_platform.h"
+
+
+#define HL_KVM_CPUID_MAX  256
+
+
+/* Of a host. */
+typedef struct {
+    int                 fd;             /* the device; not owned */
+    size_t              run_size;       /* of a vCPU's shared mapping */
+    uint64_t            xcr0;
+    uint64_t            cr4;
+    struct kvm_cpuid2  *cpuid;          /* what guests are offered */
+} hl_kvm_t;
+
+
+struct hl_vm_s {
+    hl_host_t         *host;
+    const hl_image_t  *image;           /* held by the sandbox */
+    uint8_t           *rw;              /* the writable slot */
+    int                vm_fd;
+    int                vcpu_fd;
+    struct kvm_run    *run;
+    int                out_offset;      /* from an OUT to its exit's rip;
+                                           -1: not learnt yet */
+    bool               broken;          /* make it anew */
+};
+
+
+struct hl_vcpu_state_s {
+    struct kvm_regs         regs;
+    struct kvm_sregs        sregs;
+    struct kvm_vcpu_events  events;
+    struct kvm_debugregs    debug;
+    struct kvm_xsave        xsave;      /* last: it may grow */
+};
+
+
+hl_status_t hl_kvm_init(hl_kvm_t *kvm, int fd, hl_error_t *err);
+void hl_kvm_free(hl_kvm_t *kvm);
+
+
+/* hl_kvm_state.c: the vCPU's registers. */
+
+/* As a guest finds them when it is entered for the first time. */
+hl_status_t hl_kvm_state_initial(hl_vm_t *vm, hl_error_t *err);
+
+hl_status_t hl_kvm_state_save(hl_vm_t *vm, hl_vcpu_state_t **state,
+    hl_error_t *err);
+hl_status_t hl_kvm_state_load(hl_vm_t *vm, const hl_vcpu_state_t *state,
+    hl_error_t *err);
+
+
+/* hl_cpuid.c: cuts the table down to what guests are offered. */
+void hl_cpuid_filter(struct kvm_cpuid2 *cpuid, uint64_t xcr0);
+
+/* Looks a row up; NULL if there is none. */
+const struct kvm_cpuid_entry2 *hl_cpuid_find(const struct kvm_cpuid2 *cpuid,
+    uint32_t function, uint32_t index);
+
+
+#endif /* _HL_KVM_H_INCLUDED_ */

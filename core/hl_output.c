@@ -1,0 +1,366 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_output.c: takes the records that an exit brought.  All of it is the
+ * guest's word: each head is copied once, checked, then used; the guest does
+ * not run meanwhile.  Whatever does not fit the format ends the call.
+ */
+
+#include <string.h>
+
+#include "hl_error.h"
+#include "hl_sandbox.h"
+
+
+typedef hl_status_t (*hl_output_pt)(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+
+
+static hl_status_t hl_output_record(hl_sandbox_t *sb, uint32_t hypercall,
+    hl_cursor_t *records, uint32_t *last, hl_error_t *err);
+static hl_status_t hl_output_function(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+static hl_status_t hl_output_log(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+static hl_status_t hl_output_print(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+static hl_status_t hl_output_status(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+static hl_status_t hl_output_header(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+static hl_status_t hl_output_body(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+static hl_status_t hl_output_result(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+static hl_status_t hl_output_guest_error(hl_sandbox_t *sb,
+    hl_cursor_t *record, hl_error_t *err);
+static hl_status_t hl_output_abort(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+static hl_status_t hl_output_malformed(hl_error_t *err, const char *what);
+
+
+#define HL_PHASE_CALL  (HL_PHASE_TYPED|HL_PHASE_HTTP)
+#define HL_PHASE_ANY   (HL_PHASE_INIT|HL_PHASE_CALL)
+
+
+/* Indexed by type.  "hypercall": where it must be the last record. */
+static const struct {
+    unsigned       phases;
+    uint32_t       hypercall;
+    hl_output_pt   take;
+} hl_output_types[] = {
+    { 0, 0, NULL },
+    { HL_PHASE_INIT, 0, hl_output_function },
+    { HL_PHASE_ANY, 0, hl_output_log },
+    { HL_PHASE_ANY, 0, hl_output_print },
+    { HL_PHASE_HTTP, 0, hl_output_status },
+    { HL_PHASE_HTTP, 0, hl_output_header },
+    { HL_PHASE_HTTP, 0, hl_output_body },
+    { HL_PHASE_TYPED, 0, hl_output_result },
+    { HL_PHASE_CALL, HL_HYPERCALL_PARK, hl_output_guest_error },
+    { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_call },
+    { HL_PHASE_ANY, HL_HYPERCALL_ABORT, hl_output_abort }
+};
+
+_Static_assert(sizeof(hl_output_types) / sizeof(hl_output_types[0])
+               == HL_REC_ABORT + 1, "a row for each record type");
+
+
+hl_status_t
+hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
+{
+    size_t               room;
+    uint32_t             last;
+    hl_cursor_t          area, records;
+    hl_abi_output_t      head;
+    const hl_region_t   *r;
+
+    r = &sb->image->layout.regions[HL_REGION_OUTPUT];
+    area.pos = sb->rw + r->offset;
+    area.left = r->size;
+    room = r->size - sizeof(head);
+
+    head.size = 0;
+
+    if (!hl_cursor_copy(&area, &head, sizeof(head))
+        || !hl_cursor_split(&area, head.size, &records))
+    {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the guest says that its "
+                            "output has %llu bytes, the area has %zu",
+                            (unsigned long long) head.size, room);
+    }
+
+    last = 0;
+
+    while (records.left > 0) {
+        if (hl_output_record(sb, hypercall, &records, &last, err) != HL_OK) {
+            return err->status;
+        }
+    }
+
+    if ((hypercall == HL_HYPERCALL_CALL && last != HL_REC_CALL)
+        || (hypercall == HL_HYPERCALL_ABORT && last != HL_REC_ABORT))
+    {
+        return hl_output_malformed(err, "last");
+    }
+
+    return HL_OK;
+}
+
+
+bool
+hl_output_value(hl_cursor_t *record, hl_value_t *value)
+{
+    const void      *bytes;
+    hl_abi_value_t   head;
+
+    if (!hl_cursor_copy(record, &head, sizeof(head))
+        || head.type > HL_TYPE_LAST)
+    {
+        return false;
+    }
+
+    memset(value, 0, sizeof(hl_value_t));
+    value->type = (hl_type_t) head.type;
+
+    switch (value->type) {
+
+    case HL_TYPE_STRING:
+    case HL_TYPE_VECBYTES:
+        if (!hl_cursor_take(record, head.len, &bytes)) {
+            return false;
+        }
+
+        hl_cursor_skip(record, hl_abi_padded((size_t) head.len + 1)
+                               - head.len);
+
+        value->v.bytes.data = bytes;
+        value->v.bytes.len = head.len;
+        return true;
+
+    case HL_TYPE_BOOL:
+        value->v.boolean = (head.bits & 0xff) != 0;
+        break;
+
+    default:
+        value->v.u64 = head.bits;
+        break;
+    }
+
+    return head.len == 0;
+}
+
+
+static hl_status_t
+hl_output_record(hl_sandbox_t *sb, uint32_t hypercall, hl_cursor_t *records,
+    uint32_t *last, hl_error_t *err)
+{
+    hl_cursor_t      record;
+    hl_abi_record_t  head;
+
+    if (!hl_cursor_copy(records, &head, sizeof(head))
+        || head.size < sizeof(head)
+        || !hl_cursor_split(records, head.size - sizeof(head), &record))
+    {
+        return hl_output_malformed(err, "some");
+    }
+
+    hl_cursor_skip(records, hl_abi_padded((size_t) head.size) - head.size);
+    *last = head.type;
+
+    if (head.type == 0 || head.type > HL_REC_ABORT
+        || !(hl_output_types[head.type].phases & (unsigned) sb->phase)
+        || (hl_output_types[head.type].hypercall != 0
+            && (hl_output_types[head.type].hypercall != hypercall
+                || records->left > 0)))
+    {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a record "
+                            "of type %u, which does not belong there",
+                            head.type);
+    }
+
+    return hl_output_types[head.type].take(sb, &record, err);
+}
+
+
+static hl_status_t
+hl_output_function(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    return hl_functions_add(sb->functions, record, err);
+}
+
+
+static hl_status_t
+hl_output_log(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    const void       *source, *message;
+    hl_abi_log_t      log;
+    const hl_sink_t  *sink;
+
+    if (!hl_cursor_copy(record, &log, sizeof(log))
+        || log.level > HL_LOG_CRITICAL
+        || !hl_cursor_take(record, log.source_len, &source)
+        || !hl_cursor_take(record, log.message_len, &message))
+    {
+        return hl_output_malformed(err, "log");
+    }
+
+    sink = sb->image->config.sink;
+
+    if (sink == NULL || sink->log == NULL
+        || log.level < (uint32_t) sb->image->config.log_level)
+    {
+        return HL_OK;
+    }
+
+    return sink->log(sb->data, (hl_log_level_t) log.level, source,
+                     log.source_len, log.line, message, log.message_len,
+                     err);
+}
+
+
+static hl_status_t
+hl_output_print(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    const hl_sink_t  *sink;
+
+    sink = sb->image->config.sink;
+
+    if (sink == NULL || sink->print == NULL) {
+        return HL_OK;
+    }
+
+    return sink->print(sb->data, (const char *) record->pos, record->left,
+                       err);
+}
+
+
+static hl_status_t
+hl_output_status(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    uint32_t          status;
+    const hl_sink_t  *sink;
+
+    if (!hl_cursor_copy(record, &status, sizeof(status))) {
+        return hl_output_malformed(err, "status");
+    }
+
+    sink = sb->image->config.sink;
+
+    if (sink == NULL || sink->status == NULL) {
+        return HL_OK;
+    }
+
+    return sink->status(sb->data, status, err);
+}
+
+
+static hl_status_t
+hl_output_header(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    const void       *name, *value;
+    hl_abi_header_t   head;
+    const hl_sink_t  *sink;
+
+    if (!hl_cursor_copy(record, &head, sizeof(head))
+        || !hl_cursor_take(record, head.name_len, &name)
+        || !hl_cursor_take(record, head.value_len, &value))
+    {
+        return hl_output_malformed(err, "header");
+    }
+
+    sink = sb->image->config.sink;
+
+    if (sink == NULL || sink->header == NULL) {
+        return HL_OK;
+    }
+
+    return sink->header(sb->data, name, head.name_len, value, head.value_len,
+                        err);
+}
+
+
+static hl_status_t
+hl_output_body(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    const hl_sink_t  *sink;
+
+    sink = sb->image->config.sink;
+
+    if (sink == NULL || sink->body == NULL) {
+        return HL_OK;
+    }
+
+    return sink->body(sb->data, record->pos, record->left, err);
+}
+
+
+static hl_status_t
+hl_output_result(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    if (sb->has_result || !hl_output_value(record, &sb->result)) {
+        return hl_output_malformed(err, "result");
+    }
+
+    sb->has_result = true;
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hl_output_guest_error(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    char             text[HL_ERROR_TEXT];
+    const void      *message;
+    hl_abi_error_t   head;
+
+    (void) sb;
+
+    if (!hl_cursor_copy(record, &head, sizeof(head))
+        || !hl_cursor_take(record, head.message_len, &message))
+    {
+        return hl_output_malformed(err, "error");
+    }
+
+    (void) hl_error_set(err, HL_ERR_GUEST,
+                        "Guest error occurred %u: %.440s", head.code,
+                        hl_error_escape(text, sizeof(text), message,
+                                        head.message_len));
+    err->guest_code = head.code;
+
+    return HL_ERR_GUEST;
+}
+
+
+static hl_status_t
+hl_output_abort(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    char             text[HL_ERROR_TEXT];
+    const void      *message;
+    hl_abi_error_t   head;
+
+    (void) sb;
+
+    if (!hl_cursor_copy(record, &head, sizeof(head))
+        || !hl_cursor_take(record, head.message_len, &message))
+    {
+        return hl_output_malformed(err, "abort");
+    }
+
+    (void) hl_error_set(err, HL_ERR_ABORTED, "Guest aborted: %u %.440s",
+                        head.code,
+                        hl_error_escape(text, sizeof(text), message,
+                                        head.message_len));
+    err->guest_code = head.code;
+
+    return HL_ERR_ABORTED;
+}
+
+
+static hl_status_t
+hl_output_malformed(hl_error_t *err, const char *what)
+{
+    return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a malformed "
+                        "record (%s)", what);
+}

@@ -1,0 +1,74 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_platform.h: what runs a guest's instructions.  Nothing above this line
+ * sees an ioctl; KVM is the one platform there is.
+ */
+
+#ifndef _HL_PLATFORM_H_INCLUDED_
+#define _HL_PLATFORM_H_INCLUDED_
+
+
+#include "hl_image.h"
+
+
+typedef struct hl_vm_s          hl_vm_t;
+typedef struct hl_vcpu_state_s  hl_vcpu_state_t;
+
+
+typedef enum {
+    HL_EXIT_PARK,               /* by park(), all visible state in order */
+    HL_EXIT_HYPERCALL,          /* by leave() */
+    HL_EXIT_SLICE,              /* the deadline has passed */
+    HL_EXIT_FAULT,              /* an exception */
+    HL_EXIT_VIOLATION,          /* left, but as no guest may: *err says */
+    HL_EXIT_BROKEN              /* the vCPU cannot go on: *err says */
+} hl_exit_kind_t;
+
+typedef struct {
+    hl_exit_kind_t  kind;
+    uint32_t        hypercall;  /* hl_abi_hypercall_t, unchecked */
+    uint64_t        argument;   /* RDI, unchecked */
+    bool            counted;    /* the guest left of its own doing */
+} hl_exit_t;
+
+
+typedef struct {
+    /* A VM with the two slots; the vCPU is in the initial state. */
+    hl_status_t  (*create)(hl_vm_t **vm, hl_host_t *host,
+                           const hl_image_t *image, uint8_t *rw,
+                           hl_error_t *err);
+    void         (*destroy)(hl_vm_t *vm);
+
+    /* Until the guest leaves or "deadline"; "now" is hl_now(). */
+    void         (*run)(hl_vm_t *vm, uint64_t now, uint64_t deadline,
+                        hl_exit_t *exit, uint64_t *runs, hl_error_t *err);
+
+    /* After HL_EXIT_FAULT. */
+    void         (*fault)(hl_vm_t *vm, hl_fault_t *fault);
+
+    /* Completes what the last exit left open inside of the vCPU, so that
+       nothing of it can reach memory or registers later. */
+    void         (*settle)(hl_vm_t *vm);
+
+    /* Of a settled, parked vCPU; free() it. */
+    hl_status_t  (*save)(hl_vm_t *vm, hl_vcpu_state_t **state,
+                         hl_error_t *err);
+
+    /* Puts a settled vCPU into "state"; makes the VM anew if it has to,
+       and says so in *rebuilt: its dirty log is empty then. */
+    hl_status_t  (*reset)(hl_vm_t *vm, const hl_vcpu_state_t *state,
+                          bool *rebuilt, hl_error_t *err);
+
+    /* A bit for each page of the writable slot that was written since its
+       bit was cleared; a superset, bits stay set until they are cleared. */
+    hl_status_t  (*get_log)(hl_vm_t *vm, uint64_t *bitmap, hl_error_t *err);
+    hl_status_t  (*clear_log)(hl_vm_t *vm, const uint64_t *bitmap,
+                              hl_error_t *err);
+} hl_platform_t;
+
+
+extern const hl_platform_t  hl_kvm_platform;
+
+
+#endif /* _HL_PLATFORM_H_INCLUDED_ */

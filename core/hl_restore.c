@@ -1,0 +1,354 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_restore.c: puts a sandbox back to a snapshot, by its hot set.
+ *
+ * KVM's dirty log is read after each call and usually not cleared: a page
+ * whose bit stays set stays writable and takes no fault in the next call,
+ * and is copied back from the snapshot each time.  So the log is always a
+ * superset of what was written, and the pages that calls keep writing, the
+ * hot set, cost a copy each and nothing else.
+ *
+ * What leaves the hot set is given back to the snapshot (MADV_DONTNEED) and
+ * its bit is cleared.  While the log is short nothing leaves; beyond that a
+ * page has to be written by two calls in a row to stay, so that one large
+ * call does not tax the rest; and every so often all of it is dropped and
+ * learnt anew.
+ */
+
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hl_error.h"
+#include "hl_memory.h"
+#include "hl_restore.h"
+
+
+#define HL_HOT_FREE   64        /* pages that may be hot without proof */
+#define HL_HOT_MAX    4096      /* pages that may be hot at all */
+#define HL_HOT_LEARN  1024      /* restores until it is learnt anew */
+
+
+typedef hl_status_t (*hl_restore_run_pt)(hl_sandbox_t *sb, size_t offset,
+    size_t len, hl_error_t *err);
+
+
+static hl_status_t hl_restore_check(const hl_sandbox_t *sb,
+    const hl_snapshot_t *snapshot, hl_error_t *err);
+static hl_status_t hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
+    hl_error_t *err);
+static hl_status_t hl_restore_memory(hl_sandbox_t *sb, hl_error_t *err);
+static hl_status_t hl_restore_drop(hl_sandbox_t *sb, hl_error_t *err);
+static size_t hl_restore_count(const uint64_t *bitmap, size_t words);
+static hl_status_t hl_restore_runs(hl_sandbox_t *sb, const uint64_t *bitmap,
+    hl_restore_run_pt run, hl_error_t *err);
+static hl_status_t hl_restore_copy(hl_sandbox_t *sb, size_t offset,
+    size_t len, hl_error_t *err);
+static hl_status_t hl_restore_give_back(hl_sandbox_t *sb, size_t offset,
+    size_t len, hl_error_t *err);
+
+
+hl_status_t
+hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
+    hl_error_t *err)
+{
+    if (hl_restore_check(sb, snapshot, err) != HL_OK) {
+        return err->status;
+    }
+
+    if (hl_restore_all(sb, snapshot, err) != HL_OK) {
+        sb->state = HL_SANDBOX_UNRECOVERABLE;
+        return err->status;
+    }
+
+    sb->state = HL_SANDBOX_READY;
+    sb->has_result = false;
+    sb->has_fault = false;
+    sb->stats.restores++;
+
+    return HL_OK;
+}
+
+
+hl_status_t
+hl_restore_rebase(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
+{
+    hl_snapshot_t        *old;
+    const hl_platform_t  *platform;
+
+    platform = sb->host->platform;
+
+    if (hl_remap(sb->rw, sb->image->layout.rw_size, snapshot->fd, err)
+        != HL_OK
+        || platform->get_log(sb->vm, sb->log, err) != HL_OK
+        || platform->clear_log(sb->vm, sb->log, err) != HL_OK)
+    {
+        return err->status;
+    }
+
+    memset(sb->last, 0, sb->log_words * sizeof(uint64_t));
+    sb->learning = 0;
+
+    hl_image_params(sb->image, snapshot->entry, sb->rw);
+    sb->input_end = 0;
+    sb->body_end = 0;
+    sb->reply_end = 0;
+
+    old = sb->base;
+    sb->base = hl_snapshot_hold(snapshot);
+    sb->entry = snapshot->entry;
+    hl_snapshot_release(old);
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hl_restore_check(const hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
+    hl_error_t *err)
+{
+    if (sb->state == HL_SANDBOX_UNRECOVERABLE) {
+        return hl_error_set(err, HL_ERR_UNRECOVERABLE,
+                            "The sandbox is unrecoverable");
+    }
+
+    if (sb->state == HL_SANDBOX_NEW) {
+        return hl_error_set(err, HL_ERR_ARGUMENT,
+                            "the sandbox has not evolved yet");
+    }
+
+    if (sb->image != snapshot->image) {
+        return hl_error_set(err, HL_ERR_ARGUMENT, "the snapshot is of "
+                            "another guest or configuration");
+    }
+
+    return HL_OK;
+}
+
+
+/*
+ * In this order: what is pending in the vCPU could still write memory; the
+ * log of a VM that is made anew would be lost.
+ */
+static hl_status_t
+hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
+{
+    bool              rebuilt;
+    hl_status_t       status;
+    hl_abi_params_t  *params;
+
+    if (!sb->clean) {
+        sb->host->platform->settle(sb->vm);
+    }
+
+    if (sb->base == snapshot) {
+        status = hl_restore_memory(sb, err);
+
+    } else {
+        status = hl_restore_rebase(sb, snapshot, err);
+    }
+
+    if (status != HL_OK) {
+        return status;
+    }
+
+    hl_call_wipe(sb);
+
+    params = hl_sandbox_params(sb);
+    params->calls = 0;
+    memset(params->entropy, 0, HL_ABI_ENTROPY);
+
+    if (sb->clean) {
+        return HL_OK;
+    }
+
+    if (sb->host->platform->reset(sb->vm, snapshot->state, &rebuilt, err)
+        != HL_OK)
+    {
+        return err->status;
+    }
+
+    if (rebuilt) {
+        memset(sb->last, 0, sb->log_words * sizeof(uint64_t));
+        sb->learning = 0;
+        sb->stats.rebuilds++;
+    }
+
+    sb->clean = true;
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hl_restore_memory(hl_sandbox_t *sb, hl_error_t *err)
+{
+    size_t     count;
+    uint64_t  *swap;
+
+    if (sb->host->platform->get_log(sb->vm, sb->log, err) != HL_OK) {
+        return err->status;
+    }
+
+    count = hl_restore_count(sb->log, sb->log_words);
+    sb->stats.restored_pages = count;
+    sb->stats.dropped_pages = 0;
+
+    if (++sb->learning >= HL_HOT_LEARN || count > HL_HOT_FREE) {
+        if (hl_restore_drop(sb, err) != HL_OK) {
+            return err->status;
+        }
+
+        return HL_OK;
+    }
+
+    if (hl_restore_runs(sb, sb->log, hl_restore_copy, err) != HL_OK) {
+        return err->status;
+    }
+
+    swap = sb->last;
+    sb->last = sb->log;
+    sb->log = swap;
+
+    return HL_OK;
+}
+
+
+/*
+ * Splits the log into what stays hot, which is copied back, and the rest.
+ * "last" becomes the whole log, so that the next call can prove the rest.
+ */
+static hl_status_t
+hl_restore_drop(hl_sandbox_t *sb, hl_error_t *err)
+{
+    size_t    i, kept;
+    uint64_t  hot, cold;
+    bool      learn;
+
+    learn = sb->learning >= HL_HOT_LEARN;
+    kept = 0;
+
+    for (i = 0; i < sb->log_words; i++) {
+        hot = learn ? 0 : sb->log[i] & sb->last[i];
+        kept += (size_t) __builtin_popcountll(hot);
+
+        if (kept > HL_HOT_MAX) {
+            kept -= (size_t) __builtin_popcountll(hot);
+            hot = 0;
+        }
+
+        cold = sb->log[i] & ~hot;
+        sb->last[i] = hot;
+        sb->log[i] = cold;
+    }
+
+    if (hl_restore_runs(sb, sb->last, hl_restore_copy, err) != HL_OK
+        || hl_restore_runs(sb, sb->log, hl_restore_give_back, err) != HL_OK)
+    {
+        return err->status;
+    }
+
+    sb->stats.dropped_pages = sb->stats.restored_pages - kept;
+    sb->stats.restored_pages = kept;
+
+    if (sb->stats.dropped_pages > 0
+        && sb->host->platform->clear_log(sb->vm, sb->log, err) != HL_OK)
+    {
+        return err->status;
+    }
+
+    if (learn) {
+        sb->learning = 0;
+    }
+
+    for (i = 0; i < sb->log_words; i++) {
+        sb->last[i] |= sb->log[i];
+    }
+
+    return HL_OK;
+}
+
+
+static size_t
+hl_restore_count(const uint64_t *bitmap, size_t words)
+{
+    size_t  i, count;
+
+    count = 0;
+
+    for (i = 0; i < words; i++) {
+        if (bitmap[i] != 0) {
+            count += (size_t) __builtin_popcountll(bitmap[i]);
+        }
+    }
+
+    return count;
+}
+
+
+/* Calls run() for each run of set bits, with bytes of the writable slot. */
+static hl_status_t
+hl_restore_runs(hl_sandbox_t *sb, const uint64_t *bitmap,
+    hl_restore_run_pt run, hl_error_t *err)
+{
+    size_t    i, first, page, count;
+    uint64_t  word;
+
+    first = 0;
+    count = 0;
+
+    for (i = 0; i < sb->log_words; i++) {
+
+        for (word = bitmap[i]; word != 0; word &= word - 1) {
+            page = i * 64 + (size_t) __builtin_ctzll(word);
+
+            if (count > 0 && page == first + count) {
+                count++;
+                continue;
+            }
+
+            if (count > 0
+                && run(sb, first << HL_PAGE_SHIFT, count << HL_PAGE_SHIFT,
+                       err)
+                   != HL_OK)
+            {
+                return err->status;
+            }
+
+            first = page;
+            count = 1;
+        }
+    }
+
+    if (count == 0) {
+        return HL_OK;
+    }
+
+    return run(sb, first << HL_PAGE_SHIFT, count << HL_PAGE_SHIFT, err);
+}
+
+
+static hl_status_t
+hl_restore_copy(hl_sandbox_t *sb, size_t offset, size_t len, hl_error_t *err)
+{
+    (void) err;
+
+    memcpy(sb->rw + offset, sb->base->pages + offset, len);
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hl_restore_give_back(hl_sandbox_t *sb, size_t offset, size_t len,
+    hl_error_t *err)
+{
+    if (madvise(sb->rw + offset, len, MADV_DONTNEED) == -1) {
+        return hl_error_system(err, errno, "madvise(MADV_DONTNEED)");
+    }
+
+    return HL_OK;
+}

@@ -1,0 +1,199 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_run.c: a call as a computation that can be resumed.
+ *
+ *   READY --call--> CALLING --park--> READY          HL_STOP_DONE
+ *                      |  ^
+ *                      |  '--- slice over, run again HL_STOP_SLICE
+ *                      |
+ *                      '--- fault, abort, violation, malformed output,
+ *                           cancel --> POISONED      HL_STOP_FAILED
+ */
+
+#include "hl_error.h"
+#include "hl_sandbox.h"
+
+
+static hl_stop_t hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit,
+    hl_error_t *err);
+static hl_stop_t hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit,
+    hl_error_t *err);
+static hl_status_t hl_run_start(hl_sandbox_t *sb, hl_error_t *err);
+static hl_stop_t hl_run_failed(hl_sandbox_t *sb);
+
+
+/* What hl_run_exit() answers when the guest goes on. */
+#define HL_STOP_NONE  ((hl_stop_t) -1)
+
+
+hl_stop_t
+hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns, hl_error_t *err)
+{
+    if (sb->state != HL_SANDBOX_CALLING) {
+        (void) hl_error_set(err, HL_ERR_ARGUMENT, "no call was begun");
+        return HL_STOP_FAILED;
+    }
+
+    if (!sb->started && hl_run_start(sb, err) != HL_OK) {
+        return hl_run_failed(sb);
+    }
+
+    return hl_run(sb, hl_now() + slice_ns, err);
+}
+
+
+hl_status_t
+hl_sandbox_finish(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
+{
+    switch (hl_sandbox_run(sb, timeout_ns, err)) {
+
+    case HL_STOP_DONE:
+        return HL_OK;
+
+    case HL_STOP_SLICE:
+        hl_call_cancel(sb);
+        return hl_error_set(err, HL_ERR_TIMEOUT, "Execution was cancelled by "
+                            "the host.");
+
+    default: /* HL_STOP_FAILED */
+        return err->status;
+    }
+}
+
+
+hl_stop_t
+hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
+{
+    uint64_t    now, before;
+    hl_exit_t   exit;
+    hl_stop_t   stop;
+
+    now = hl_now();
+
+    do {
+        before = now;
+        sb->clean = false;
+
+        sb->host->platform->run(sb->vm, now, deadline, &exit,
+                                &sb->stats.runs, err);
+
+        now = hl_now();
+        sb->stats.guest_ns += now - before;
+        sb->stats.exits += exit.counted;
+
+        stop = hl_run_exit(sb, &exit, err);
+
+    } while (stop == HL_STOP_NONE && now < deadline);
+
+    return stop == HL_STOP_NONE ? HL_STOP_SLICE : stop;
+}
+
+
+static hl_stop_t
+hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
+{
+    switch (exit->kind) {
+
+    case HL_EXIT_PARK:
+        return hl_run_parked(sb, exit, err);
+
+    case HL_EXIT_HYPERCALL:
+        if (exit->hypercall < HL_HYPERCALL_FLUSH
+            || exit->hypercall > HL_HYPERCALL_ABORT)
+        {
+            (void) hl_error_set(err, HL_ERR_PROTOCOL, "the guest made the "
+                                "unknown hypercall %u", exit->hypercall);
+            return hl_run_failed(sb);
+        }
+
+        if (hl_output_take(sb, exit->hypercall, err) != HL_OK) {
+            return hl_run_failed(sb);
+        }
+
+        return HL_STOP_NONE;
+
+    case HL_EXIT_SLICE:
+        return HL_STOP_SLICE;
+
+    case HL_EXIT_FAULT:
+        sb->host->platform->fault(sb->vm, &sb->fault);
+        sb->has_fault = true;
+        (void) hl_fault_describe(sb, &sb->fault, err);
+        return hl_run_failed(sb);
+
+    default: /* HL_EXIT_VIOLATION, HL_EXIT_BROKEN */
+        return hl_run_failed(sb);
+    }
+}
+
+
+static hl_stop_t
+hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
+{
+    hl_status_t  status;
+
+    sb->clean = true;
+
+    status = hl_output_take(sb, HL_HYPERCALL_PARK, err);
+
+    if (sb->phase == HL_PHASE_INIT) {
+        if (status != HL_OK) {
+            return hl_run_failed(sb);
+        }
+
+        sb->entry = exit->argument;
+        return HL_STOP_DONE;
+    }
+
+    if (status != HL_OK && status != HL_ERR_GUEST) {
+        return hl_run_failed(sb);
+    }
+
+    sb->state = HL_SANDBOX_READY;
+
+    if (status == HL_ERR_GUEST) {
+        sb->has_result = false;
+        return HL_STOP_FAILED;
+    }
+
+    if (sb->phase == HL_PHASE_TYPED
+        && (!sb->has_result || sb->result.type != sb->expected))
+    {
+        (void) hl_error_set(err, HL_ERR_OUTPUT,
+                            "the function returned %s, expected was %s",
+                            sb->has_result ? hl_type_name(sb->result.type)
+                                           : "nothing",
+                            hl_type_name(sb->expected));
+        sb->has_result = false;
+        return HL_STOP_FAILED;
+    }
+
+    return HL_STOP_DONE;
+}
+
+
+static hl_status_t
+hl_run_start(hl_sandbox_t *sb, hl_error_t *err)
+{
+    hl_abi_params_t  *params;
+
+    params = hl_sandbox_params(sb);
+    params->calls++;
+
+    sb->started = true;
+    sb->stats.calls++;
+
+    return hl_host_entropy(sb->host, params->entropy, HL_ABI_ENTROPY, err);
+}
+
+
+static hl_stop_t
+hl_run_failed(hl_sandbox_t *sb)
+{
+    if (sb->phase != HL_PHASE_INIT) {
+        sb->state = HL_SANDBOX_POISONED;
+    }
+
+    return HL_STOP_FAILED;
+}

@@ -1,0 +1,122 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hl_sandbox.h: a sandbox from inside of core.
+ */
+
+#ifndef _HL_SANDBOX_H_INCLUDED_
+#define _HL_SANDBOX_H_INCLUDED_
+
+
+#include "hl_functions.h"
+#include "hl_host.h"
+
+
+/* What a guest is doing when it leaves: decides which records it may send. */
+typedef enum {
+    HL_PHASE_INIT = 1,
+    HL_PHASE_TYPED = 2,
+    HL_PHASE_HTTP = 4
+} hl_phase_t;
+
+
+/* The parts of an HTTP call come in this order. */
+typedef enum {
+    HL_HTTP_STAGE_FIELDS,
+    HL_HTTP_STAGE_HEADERS,
+    HL_HTTP_STAGE_BODY
+} hl_http_stage_t;
+
+
+struct hl_sandbox_s {
+    hl_host_t           *host;
+    hl_image_t          *image;
+    hl_functions_t      *functions;     /* NULL until evolve */
+    hl_snapshot_t       *base;          /* what lies under rw, or NULL */
+    hl_vm_t             *vm;            /* NULL until evolve */
+    uint8_t             *rw;            /* the writable slot */
+    hl_gva_t             entry;         /* of the next call: dispatcher */
+    hl_sandbox_state_t   state;
+    void                *data;
+
+    /* the vCPU is parked: only memory has to be restored */
+    bool                 clean;
+
+    /* the call; of the one that ended: result, fault */
+    hl_phase_t           phase;
+    bool                 started;
+    hl_type_t            expected;
+    hl_http_stage_t      stage;
+    bool                 has_result;
+    bool                 has_fault;
+    hl_value_t           result;
+    hl_fault_t           fault;
+
+    /* what the host wrote since the last restore, in bytes from the start
+       of the input area (twice: metadata, HTTP body) and the reply area */
+    size_t               input_end;
+    size_t               body_end;
+    size_t               reply_end;
+
+    /* dirty log: now, and at the last restore; a bit for each page of rw */
+    size_t               log_words;
+    uint64_t            *log;
+    uint64_t            *last;
+    unsigned             learning;      /* restores since the log was empty */
+
+    hl_stats_t           stats;
+};
+
+
+struct hl_snapshot_s {
+    unsigned          refs;
+    hl_image_t       *image;
+    hl_functions_t   *functions;
+    hl_gva_t          entry;
+    int               fd;               /* sealed memfd of the rw slot */
+    const uint8_t    *pages;            /* the same, mapped read-only */
+    uint64_t         *present;          /* pages that may be other than 0 */
+    hl_vcpu_state_t  *state;
+};
+
+
+/* Where a region of the writable slot begins in host memory. */
+#define hl_sandbox_region(sb, id)                                             \
+    ((sb)->rw + (sb)->image->layout.regions[id].offset)
+
+#define hl_sandbox_params(sb)                                                 \
+    ((hl_abi_params_t *) (void *) hl_sandbox_region(sb, HL_REGION_PARAMS))
+
+
+/* hl_output.c: takes the records that an exit brought; "hypercall" is the
+ * guest's reason, unchecked. */
+hl_status_t hl_output_take(hl_sandbox_t *sb, uint32_t hypercall,
+    hl_error_t *err);
+
+/* Reads a value of a record; its bytes stay in guest memory. */
+bool hl_output_value(hl_cursor_t *record, hl_value_t *value);
+
+/* hl_hostfn.c: answers a HL_REC_CALL into the reply area. */
+hl_status_t hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+
+/* hl_call.c: writes a value into zeroed memory and returns its end; *room is
+ * where the bytes lie.  The caller has checked that there is room. */
+uint8_t *hl_call_put_value(uint8_t *dst, const hl_value_t *value,
+    void **room);
+
+/* Zeroes what the host wrote for the call before. */
+void hl_call_wipe(hl_sandbox_t *sb);
+
+/* hl_run.c: until the guest has parked. */
+hl_stop_t hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err);
+
+/* hl_snapshot.c */
+hl_snapshot_t *hl_snapshot_hold(hl_snapshot_t *snapshot);
+
+/* hl_fault.c: HL_ERR_FAULT, in words. */
+hl_status_t hl_fault_describe(const hl_sandbox_t *sb,
+    const hl_fault_t *fault, hl_error_t *err);
+
+
+#endif /* _HL_SANDBOX_H_INCLUDED_ */

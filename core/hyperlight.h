@@ -1,0 +1,379 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hyperlight.h: libhyperlight, a sandbox per call on KVM.
+ *
+ *     hl_guest_t     an ELF file, read once and validated; any process
+ *     hl_host_t      this thread's hold on KVM: device, timer, entropy
+ *     hl_sandbox_t   one micro-VM with one guest in it
+ *     hl_snapshot_t  a sandbox's memory and registers, frozen
+ *
+ *     guest -> sandbox_create -> sandbox_evolve -> snapshot_create
+ *           -> [ call_begin... -> sandbox_run ... -> sandbox_restore ]*
+ *
+ * A call is a resumable computation: hl_sandbox_run() returns when the guest
+ * is done, when its slice of time is over, or when it has failed.  A guest
+ * that failed is poisoned: only restore or destroy are possible then.
+ *
+ * Unless said otherwise: functions that can fail return a status and fill
+ * the caller's error record, which may not be NULL; strings are copied;
+ * nothing here prints, exits, or starts a thread.  An object belongs to the
+ * thread that made it and, but for hl_guest_t, to the process: KVM refuses
+ * a VM after fork (KVM API, 4.2, "EIO").  No function is safe in a signal
+ * handler.
+ */
+
+#ifndef _HYPERLIGHT_H_INCLUDED_
+#define _HYPERLIGHT_H_INCLUDED_
+
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hl_abi.h"
+
+
+typedef enum {
+    HL_OK = 0,
+    HL_ERR_ARGUMENT,            /* the caller's mistake, or wrong state */
+    HL_ERR_SYSTEM,              /* a system call failed: named, with errno */
+    HL_ERR_NO_KVM,              /* no device, no permission, no capability */
+    HL_ERR_GUEST_FILE,          /* unreadable, or an ELF that is refused */
+    HL_ERR_INIT,                /* the guest failed before its first park */
+    HL_ERR_TOO_LARGE,           /* the call does not fit into the input */
+    HL_ERR_METADATA_TOO_LARGE,  /* HTTP: URI, headers over their room */
+    HL_ERR_STRING,              /* String argument: NUL, or not UTF-8 */
+    HL_ERR_GUEST,               /* the function answered with an error */
+    HL_ERR_OUTPUT,              /* the guest's output is malformed */
+    HL_ERR_FAULT,               /* an exception in the guest */
+    HL_ERR_ABORTED,             /* the guest called abort */
+    HL_ERR_PROTOCOL,            /* the guest left as no guest may leave */
+    HL_ERR_TIMEOUT,             /* over its CPU or wall time */
+    HL_ERR_POISONED,            /* restore it first */
+    HL_ERR_UNRECOVERABLE        /* only destroy is left */
+} hl_status_t;
+
+
+#define HL_ERROR_TEXT  512
+
+/*
+ * What went wrong: one sentence without a full stop, printable ASCII (text
+ * that comes from a guest is escaped).  Valid after any status but HL_OK.
+ */
+typedef struct {
+    hl_status_t  status;
+    uint32_t     guest_code;    /* HL_ERR_GUEST, HL_ERR_ABORTED: its code */
+    char         text[HL_ERROR_TEXT];
+} hl_error_t;
+
+
+/* Sets the record from a format, and returns "status": for host functions. */
+hl_status_t hl_error_set(hl_error_t *err, hl_status_t status,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+
+typedef struct hl_guest_s     hl_guest_t;
+typedef struct hl_host_s      hl_host_t;
+typedef struct hl_sandbox_s   hl_sandbox_t;
+typedef struct hl_snapshot_s  hl_snapshot_t;
+
+
+/* ---- guest: an ELF file ------------------------------------------------ */
+
+/*
+ * Reads the file into a sealed memfd and validates it: ELF64, x86-64, static
+ * or static PIE, built by hlcc.  The guest may be used in forked children.
+ */
+hl_status_t hl_guest_open(hl_guest_t **guest, const char *path,
+    hl_error_t *err);
+
+/* The same from a copy of "size" bytes; "name" is for messages. */
+hl_status_t hl_guest_from_buffer(hl_guest_t **guest, const void *data,
+    size_t size, const char *name, hl_error_t *err);
+
+/* Sandboxes and snapshots of it keep what they need.  NULL is ignored. */
+void hl_guest_destroy(hl_guest_t *guest);
+
+
+/* ---- host: KVM, time, entropy ------------------------------------------ */
+
+#define HL_KVM_DEVICE  "/dev/kvm"
+
+/*
+ * Opens the device, O_CLOEXEC, and checks that KVM has what is needed; a
+ * missing capability is named.  *fd may be inherited over fork.
+ */
+hl_status_t hl_kvm_open(int *fd, const char *path, hl_error_t *err);
+
+/*
+ * "kvm_fd" stays the caller's and must outlive the host.  "signo" is a
+ * real-time signal that nobody handles yet (else HL_ERR_ARGUMENT); it is
+ * owned from now on, sent to this thread only, and must not be blocked.
+ */
+hl_status_t hl_host_create(hl_host_t **host, int kvm_fd, int signo,
+    hl_error_t *err);
+
+/* All sandboxes of the host must be gone.  NULL is ignored. */
+void hl_host_destroy(hl_host_t *host);
+
+/*
+ * The slice timer is armed lazily and left armed, since calls come in
+ * bursts.  Call this when none came for a while: an armed timer interrupts
+ * epoll_wait() once.  Cheap if the timer is not armed.
+ */
+void hl_host_idle(hl_host_t *host);
+
+
+/* ---- values and host functions ----------------------------------------- */
+
+typedef struct {
+    hl_type_t  type;
+
+    union {
+        int32_t   i32;
+        uint32_t  u32;
+        int64_t   i64;
+        uint64_t  u64;
+        float     f32;
+        double    f64;
+        bool      boolean;
+
+        struct {                /* String, VecBytes; no NUL is implied */
+            const void  *data;
+            size_t       len;
+        } bytes;
+    } v;
+} hl_value_t;
+
+
+/*
+ * Answers a call of the guest.  "args" have the registered types; their
+ * bytes lie in guest memory and are valid until the function returns.  The
+ * bytes of *result are copied at once after it returned.  An error's text
+ * reaches the guest.
+ */
+typedef hl_status_t (*hl_host_function_pt)(void *data,
+    const hl_value_t *args, size_t n, hl_value_t *result, hl_error_t *err);
+
+typedef struct {
+    const char           *name;
+    hl_type_t             result;
+    size_t                param_count;
+    hl_type_t             params[HL_ABI_PARAMS_MAX];
+    hl_host_function_pt   function;
+} hl_host_function_t;
+
+
+/*
+ * What a guest puts out besides host calls, handed over in the guest's
+ * order, each once, at the exit that brings it.  Pointers are into guest
+ * memory and valid until the function returns.  An error ends the call with
+ * it.  NULL members drop what they would get.  print() gets what the guest
+ * wrote to stdout and stderr.
+ */
+typedef struct {
+    hl_status_t  (*log)(void *data, hl_log_level_t level, const char *source,
+                        size_t source_len, uint32_t line, const char *message,
+                        size_t message_len, hl_error_t *err);
+    hl_status_t  (*print)(void *data, const char *text, size_t len,
+                          hl_error_t *err);
+    hl_status_t  (*status)(void *data, uint32_t status, hl_error_t *err);
+    hl_status_t  (*header)(void *data, const char *name, size_t name_len,
+                           const char *value, size_t value_len,
+                           hl_error_t *err);
+    hl_status_t  (*body)(void *data, const void *bytes, size_t len,
+                         hl_error_t *err);
+} hl_sink_t;
+
+
+/* ---- sandbox ----------------------------------------------------------- */
+
+/* Sizes in bytes, rounded up to pages. */
+typedef struct {
+    size_t                     heap;
+    size_t                     stack;
+    size_t                     input;     /* one call, metadata included */
+    size_t                     headers;   /* of input, for HTTP metadata */
+    size_t                     output;    /* all records of one exit */
+    hl_log_level_t             log_level; /* guests drop what is below */
+    const hl_host_function_t  *functions; /* must outlive the sandbox */
+    size_t                     function_count;
+    const hl_sink_t           *sink;      /* must outlive the sandbox */
+} hl_config_t;
+
+/* DESIGN's defaults: heap 1m, stack 64k, input 128k, headers 32k, ... */
+void hl_config_init(hl_config_t *config);
+
+/* HL_ERR_ARGUMENT names the member that is out of its bounds. */
+hl_status_t hl_config_check(const hl_config_t *config, hl_error_t *err);
+
+/* Lays the guest out in memory; no VM yet. */
+hl_status_t hl_sandbox_create(hl_sandbox_t **sb, hl_host_t *host,
+    const hl_guest_t *guest, const hl_config_t *config, hl_error_t *err);
+
+/*
+ * Makes the VM and runs the guest's initialisation to its first park, in at
+ * most "timeout_ns".  Failed: only destroy is left.
+ */
+hl_status_t hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns,
+    hl_error_t *err);
+
+/* A further sandbox, ready for calls, sharing the snapshot's pages. */
+hl_status_t hl_sandbox_from_snapshot(hl_sandbox_t **sb, hl_host_t *host,
+    hl_snapshot_t *snapshot, hl_error_t *err);
+
+/* NULL is ignored. */
+void hl_sandbox_destroy(hl_sandbox_t *sb);
+
+/* What host functions and the sink get as "data"; NULL at first. */
+void hl_sandbox_set_data(hl_sandbox_t *sb, void *data);
+
+typedef enum {
+    HL_SANDBOX_NEW,             /* not evolved */
+    HL_SANDBOX_READY,
+    HL_SANDBOX_CALLING,         /* begun, and not done */
+    HL_SANDBOX_POISONED,
+    HL_SANDBOX_UNRECOVERABLE
+} hl_sandbox_state_t;
+
+hl_sandbox_state_t hl_sandbox_state(const hl_sandbox_t *sb);
+
+
+/* ---- function table ---------------------------------------------------- */
+
+typedef struct {
+    const char          *name;
+    hl_function_kind_t   kind;
+    hl_type_t            result;
+    size_t               param_count;
+    hl_type_t            params[HL_ABI_PARAMS_MAX];
+} hl_function_t;
+
+/* As published at the first park; owned by the sandbox. */
+const hl_function_t *hl_sandbox_functions(const hl_sandbox_t *sb,
+    size_t *count);
+
+/* NULL if there is none of that name. */
+const hl_function_t *hl_sandbox_function(const hl_sandbox_t *sb,
+    const char *name);
+
+
+/* ---- calls ------------------------------------------------------------- */
+
+/*
+ * Begins a typed call in a ready sandbox.  "function" is the table's row or
+ * NULL, "name" counts then (Hyperlight's guests dispatch unknown names).
+ * An argument of String or VecBytes with data NULL and len > 0 is left out
+ * and its room is handed back in rooms[i], for the caller to fill before it
+ * runs the guest; "rooms" may be NULL otherwise.
+ */
+hl_status_t hl_call_typed(hl_sandbox_t *sb, const hl_function_t *function,
+    const char *name, hl_type_t result, const hl_value_t *args, size_t n,
+    void **rooms, hl_error_t *err);
+
+/* Checks what was filled into a String's room: UTF-8, no NUL. */
+hl_status_t hl_check_string(const void *data, size_t len, hl_error_t *err);
+
+
+typedef enum {
+    HL_HTTP_METHOD,
+    HL_HTTP_URI,
+    HL_HTTP_ARGS,
+    HL_HTTP_PROTOCOL,
+    HL_HTTP_REMOTE_ADDR
+} hl_http_field_t;
+
+/*
+ * Begins an HTTP call: then fields, then headers, then the body, each at
+ * most once but for headers, then hl_sandbox_run().  What is not given is
+ * empty.  If one of them fails, hl_call_cancel().
+ */
+hl_status_t hl_call_http(hl_sandbox_t *sb, const hl_function_t *function,
+    hl_error_t *err);
+hl_status_t hl_call_http_field(hl_sandbox_t *sb, hl_http_field_t field,
+    const void *data, size_t len, hl_error_t *err);
+hl_status_t hl_call_http_header(hl_sandbox_t *sb, const void *name,
+    size_t name_len, const void *value, size_t value_len, hl_error_t *err);
+
+/* *room: "len" bytes in guest memory to fill before hl_sandbox_run(). */
+hl_status_t hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room,
+    hl_error_t *err);
+
+/* Gives up a call, begun or running: the sandbox is poisoned. */
+void hl_call_cancel(hl_sandbox_t *sb);
+
+
+typedef enum {
+    HL_STOP_DONE,               /* hl_call_result() */
+    HL_STOP_SLICE,              /* call hl_sandbox_run() again */
+    HL_STOP_FAILED              /* *err says why */
+} hl_stop_t;
+
+/*
+ * Runs the guest for at most "slice_ns" of real time, and a little.  After
+ * HL_STOP_FAILED with HL_ERR_GUEST the sandbox is ready, else poisoned.
+ */
+hl_stop_t hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns,
+    hl_error_t *err);
+
+/* hl_sandbox_run() until done; HL_ERR_TIMEOUT after "timeout_ns". */
+hl_status_t hl_sandbox_finish(hl_sandbox_t *sb, uint64_t timeout_ns,
+    hl_error_t *err);
+
+/* Of a typed call that is done: in guest memory, until the next call or
+ * restore.  NULL if there is none. */
+const hl_value_t *hl_call_result(const hl_sandbox_t *sb);
+
+/* Where and how a guest stopped with HL_ERR_FAULT; for reports. */
+typedef struct {
+    uint64_t  vector;
+    uint64_t  error_code;
+    uint64_t  address;          /* CR2, of a page fault (vector 14) */
+    uint64_t  rip;
+    uint64_t  rflags;
+    uint64_t  fs_base;
+    uint64_t  gs_base;
+    uint64_t  gpr[16];          /* in the order of the instruction set */
+} hl_fault_t;
+
+/* NULL unless the last call ended with HL_ERR_FAULT. */
+const hl_fault_t *hl_call_fault(const hl_sandbox_t *sb);
+
+
+/* ---- snapshot and restore ---------------------------------------------- */
+
+/*
+ * Freezes a ready sandbox.  The snapshot is counted: sandboxes that come
+ * from it or were restored to it hold it too.
+ */
+hl_status_t hl_snapshot_create(hl_snapshot_t **snapshot, hl_sandbox_t *sb,
+    hl_error_t *err);
+
+/* Drops the caller's hold.  NULL is ignored. */
+void hl_snapshot_release(hl_snapshot_t *snapshot);
+
+/*
+ * Puts memory, registers and FPU back, whatever the guest did.  The
+ * snapshot must be of the same guest and configuration (HL_ERR_ARGUMENT,
+ * and nothing is changed).  HL_ERR_SYSTEM leaves it unrecoverable.
+ */
+hl_status_t hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
+    hl_error_t *err);
+
+
+typedef struct {
+    uint64_t  calls;
+    uint64_t  runs;             /* KVM_RUN */
+    uint64_t  exits;            /* of the guest's own doing */
+    uint64_t  guest_ns;         /* time in KVM_RUN, of the last call */
+    uint64_t  restores;
+    uint64_t  restored_pages;   /* copied back, by the last restore */
+    uint64_t  dropped_pages;    /* given back, by the last restore */
+    uint64_t  rebuilds;         /* of the VM, after an unexpected exit */
+} hl_stats_t;
+
+const hl_stats_t *hl_sandbox_stats(const hl_sandbox_t *sb);
+
+
+#endif /* _HYPERLIGHT_H_INCLUDED_ */
