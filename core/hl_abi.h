@@ -174,7 +174,10 @@ typedef struct {
 } hl_abi_http_t;
 
 
-/* Of a request header in the input area, and of HL_REC_HEADER. */
+/*
+ * A header of the request in the input area, or of the response in
+ * HL_REC_HEADER: the name, a NUL, the value, a NUL follow.
+ */
 typedef struct {
     uint32_t  name_len;
     uint32_t  value_len;
@@ -207,7 +210,7 @@ typedef enum {
     HL_REC_LOG = 2,
     HL_REC_PRINT = 3,                   /* bytes for HostPrint */
     HL_REC_STATUS = 4,                  /* HTTP: uint32_t */
-    HL_REC_HEADER = 5,                  /* HTTP: hl_abi_header_t, strings */
+    HL_REC_HEADER = 5,                  /* HTTP: hl_abi_header_t */
     HL_REC_BODY = 6,                    /* HTTP: bytes */
     HL_REC_RESULT = 7,                  /* typed: hl_abi_value_t, bytes */
     HL_REC_ERROR = 8,                   /* hl_abi_error_t, text */

@@ -258,12 +258,13 @@ hl_output_status(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 static hl_status_t
 hl_output_header(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 {
-    const void       *name, *value;
+    const void       *name, *nul, *value;
     hl_abi_header_t   head;
     const hl_sink_t  *sink;
 
     if (!hl_cursor_copy(record, &head, sizeof(head))
         || !hl_cursor_take(record, head.name_len, &name)
+        || !hl_cursor_take(record, 1, &nul)
         || !hl_cursor_take(record, head.value_len, &value))
     {
         return hl_output_malformed(err, "header");
