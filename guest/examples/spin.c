@@ -1,0 +1,33 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * spin.c: a function that never ends.  At the location's time limit the
+ * request is answered with 504, and the next one is served.
+ *
+ *     hyperlight_pass spin spin;
+ */
+
+#include <hyperlight_http.h>
+
+
+static volatile bool  forever = true;
+
+
+static void
+spin(const hl_http_request_t *req, hl_http_response_t *resp)
+{
+    (void) req;
+
+    while (forever) {
+        /* void */
+    }
+
+    hl_http_printf(resp, "never seen\n");
+}
+
+
+void
+hyperlight_main(void)
+{
+    hl_http_register("spin", spin);
+}

@@ -1,0 +1,143 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * hyperlight_http.h: the API of a guest function that answers an HTTP
+ * request.
+ *
+ *     static void
+ *     hello(const hl_http_request_t *req, hl_http_response_t *resp)
+ *     {
+ *         hl_http_printf(resp, "Hello from %s\n", hl_http_uri(req).data);
+ *     }
+ *
+ *     void
+ *     hyperlight_main(void)
+ *     {
+ *         hl_http_register("hello", hello);
+ *     }
+ *
+ * The whole request is in the guest's memory when the function starts: to
+ * read it costs no more than any memory access.  The response goes out when
+ * the function returns.  hl_set_error() in a handler discards it.
+ */
+
+#ifndef _HYPERLIGHT_HTTP_H_INCLUDED_
+#define _HYPERLIGHT_HTTP_H_INCLUDED_
+
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hyperlight_guest.h"
+
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+
+/*
+ * "len" bytes, in memory that cannot be written to, until the function
+ * returns.  A NUL follows them, not counted; a body may have others inside.
+ */
+typedef struct {
+    const char  *data;
+    size_t       len;
+} hl_http_view_t;
+
+
+typedef struct hl_http_request_s   hl_http_request_t;
+typedef struct hl_http_response_s  hl_http_response_t;
+
+/* Answers a request.  Both pointers are valid until it returns. */
+typedef void (*hl_http_handler_pt)(const hl_http_request_t *req,
+    hl_http_response_t *resp);
+
+
+/*
+ * Registers a handler, or replaces the function of this name; the name is
+ * copied.  For use in hyperlight_main(); limits as those of
+ * hl_register_function_definition().
+ */
+void hl_http_register(const char *name, hl_http_handler_pt handler);
+
+
+/* ---- request ----------------------------------------------------------- */
+
+/* "GET" and so on. */
+hl_http_view_t hl_http_method(const hl_http_request_t *req);
+
+/* Decoded and normalised by the host, without arguments. */
+hl_http_view_t hl_http_uri(const hl_http_request_t *req);
+
+/* As sent, still encoded, without the question mark; may be empty. */
+hl_http_view_t hl_http_args(const hl_http_request_t *req);
+
+/* "HTTP/1.1" and so on. */
+hl_http_view_t hl_http_protocol(const hl_http_request_t *req);
+
+/* The client's address as text. */
+hl_http_view_t hl_http_remote_addr(const hl_http_request_t *req);
+
+/* The whole body; empty if there is none. */
+hl_http_view_t hl_http_body(const hl_http_request_t *req);
+
+/*
+ * The value of the first header of this name, in whatever case; data is NULL
+ * if there is none.
+ */
+hl_http_view_t hl_http_header(const hl_http_request_t *req, const char *name);
+
+
+/* A place in the list of headers; starts as { 0 }. */
+typedef struct {
+    hl_http_view_t   name;
+    hl_http_view_t   value;
+    uint32_t         index;             /* of the next one */
+    size_t           offset;            /* of the next one, from the first */
+} hl_http_header_t;
+
+/*
+ * Steps to the next header, in the order of the request:
+ *
+ *     hl_http_header_t  h = { 0 };
+ *
+ *     while (hl_http_next_header(req, &h)) { ... h.name ... h.value ... }
+ */
+bool hl_http_next_header(const hl_http_request_t *req, hl_http_header_t *h);
+
+
+/* ---- response ---------------------------------------------------------- */
+
+/*
+ * These return 0, or -1 if what was given cannot be sent; the whole response
+ * is an error then (GuestError), and the caller need not look.  Data is
+ * copied.  The host bounds the response and checks its headers.
+ */
+
+/* From 200 to 599; 200 if never set.  The last one counts. */
+int hl_http_set_status(hl_http_response_t *resp, unsigned status);
+
+/* Neither may contain CR, LF or NUL, nor is the name one of the connection's,
+ * such as Transfer-Encoding: the host refuses the response then. */
+int hl_http_add_header(hl_http_response_t *resp, const char *name,
+    const char *value);
+
+/* Appends to the body, any bytes, any number of times. */
+int hl_http_write(hl_http_response_t *resp, const void *data, size_t len);
+
+/* Appends text to the body, as printf() does. */
+int hl_http_printf(hl_http_response_t *resp, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+int hl_http_vprintf(hl_http_response_t *resp, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+
+#ifdef __cplusplus
+}
+#endif
+
+
+#endif /* _HYPERLIGHT_HTTP_H_INCLUDED_ */
