@@ -10,7 +10,7 @@
  *
  *     park(dispatcher)   never returns: the guest is entered anew at
  *                        "dispatcher" (fixed by the first park)
- *     leave(kind)        comes back when the host has acted
+ *     leave(kind, ...)   comes back when the host has acted
  *
  * At each exit the output area holds a list of records; the host takes them
  * in order, and the guest starts again with an empty list:
@@ -29,6 +29,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+
+#ifdef __cplusplus
+#define _Static_assert  static_assert
+#endif
 
 
 #define HL_ABI_MAGIC          0x317468676c727968ull     /* "hyrlght1" */
@@ -52,8 +57,13 @@
 typedef enum {
     HL_HYPERCALL_PARK = 1,              /* initialised, or the call is over */
     HL_HYPERCALL_FLUSH = 2,             /* take the records, nothing else */
-    HL_HYPERCALL_CALL = 3,              /* the last record is HL_REC_CALL */
-    HL_HYPERCALL_ABORT = 4              /* the last record is HL_REC_ABORT */
+    HL_HYPERCALL_CALL = 3,              /* the last record is HL_REC_CALL
+                                           or HL_REC_RAW_CALL */
+    HL_HYPERCALL_ABORT = 4,             /* the last record is HL_REC_ABORT */
+    HL_HYPERCALL_RESUME = 5,            /* an exception was handled: go on
+                                           from the hl_abi_exception_t that
+                                           the second argument points to */
+    HL_HYPERCALL_FAULT = 6              /* it was not: end the call with it */
 } hl_abi_hypercall_t;
 
 
@@ -94,8 +104,33 @@ typedef enum {
 
 
 /*
+ * Where the clocks stood at a value of the time-stamp counter, and how to go
+ * on from there:
+ *
+ *     ns = base + ((rdtsc - tsc) * mult >> shift)      128-bit product
+ *
+ * Published anew at every entry of the guest, and only then: what was read
+ * belongs together if "sequence" is the same before and after.  Neither base
+ * nor what a guest computes from it for CLOCK_MONOTONIC ever goes back.
+ */
+typedef struct {
+    uint32_t  sequence;
+    uint32_t  shift;
+    uint64_t  mult;
+    uint64_t  tsc;
+    uint64_t  monotonic;                /* ns, CLOCK_MONOTONIC */
+    uint64_t  realtime;                 /* ns since 1970, CLOCK_REALTIME */
+} hl_abi_time_t;
+
+
+/* Flags of the parameters page. */
+#define HL_ABI_CLOCK          1u        /* "time" is valid, RDTSC is allowed */
+
+
+/*
  * The parameters page: read-only for the guest.  The first part is fixed
- * when the sandbox is laid out, the second is written anew for every call.
+ * when the sandbox is laid out, the second is written anew for every call,
+ * "counter" whenever the host changes it, "time" at every entry.
  */
 typedef struct {
     uint64_t  magic;
@@ -103,7 +138,8 @@ typedef struct {
     uint32_t  log_level;                /* hl_log_level_t: lower is dropped */
     uint64_t  entry;                    /* where the entry code jumps to */
     uint64_t  park;                     /* void park(void *dispatcher) */
-    uint64_t  leave;                    /* void leave(uint32_t kind) */
+    uint64_t  leave;                    /* void leave(uint32_t kind,
+                                           const void *argument) */
     uint64_t  stack_bottom;
     uint64_t  stack_top;
     uint64_t  heap;
@@ -114,16 +150,23 @@ typedef struct {
     uint64_t  reply_size;
     uint64_t  output;                   /* hl_abi_output_t */
     uint64_t  output_size;
+    uint64_t  user_data;                /* init_data; 0: there is none */
+    uint64_t  user_data_size;
+    uint32_t  flags;
+    uint32_t  reserved;
 
     uint64_t  calls;                    /* since restore, this included */
     uint8_t   entropy[HL_ABI_ENTROPY];  /* fresh for every call */
+    uint64_t  counter;                  /* hl_counter_*() of the host */
+    hl_abi_time_t  time;
 } hl_abi_params_t;
 
 
 /*
  * A value: of a String or VecBytes, "len" bytes follow, then zero bytes, at
  * least one, up to the next multiple of 8; of any other type "bits" is the
- * value, "len" is 0 and nothing follows.
+ * value, zero-extended, "len" is 0 and nothing follows.  A String from a
+ * guest may be any bytes, one to a guest is UTF-8 without NUL.
  */
 typedef struct {
     uint32_t  type;                     /* hl_type_t */
@@ -215,7 +258,10 @@ typedef enum {
     HL_REC_RESULT = 7,                  /* typed: hl_abi_value_t, bytes */
     HL_REC_ERROR = 8,                   /* hl_abi_error_t, text */
     HL_REC_CALL = 9,                    /* hl_abi_call_t, name, values */
-    HL_REC_ABORT = 10                   /* hl_abi_error_t, text */
+    HL_REC_ABORT = 10,                  /* hl_abi_error_t, text */
+    HL_REC_HANDLER = 11,                /* uint64_t: where exceptions go from
+                                           now on, 0: they end the call */
+    HL_REC_RAW_CALL = 12                /* hl_abi_raw_call_t, bytes */
 } hl_abi_record_type_t;
 
 
@@ -264,10 +310,44 @@ typedef struct {
 } hl_abi_call_t;
 
 
-_Static_assert(sizeof(hl_abi_params_t) == 160, "ABI: parameters page");
+/*
+ * HL_REC_RAW_CALL: a host function by its number; bytes follow, and the
+ * reply's value is VecBytes.  Numbers below 0x10000 belong to the SDK.
+ */
+typedef struct {
+    uint32_t  id;
+    uint32_t  len;
+} hl_abi_raw_call_t;
+
+
+/*
+ * What an exception handler gets: with HL_REC_HANDLER set, an exception
+ * enters the guest there, RDI pointing to this on its stack, below the red
+ * zone of what was interrupted, with a return address of 0 under it.  The
+ * other registers and the FPU are as they were.  The handler may change
+ * everything but "vector", "error_code" and "address" before it resumes;
+ * of the flags, only CF, PF, AF, ZF, SF, DF and OF are taken.
+ */
+typedef struct {
+    uint64_t  vector;
+    uint64_t  error_code;
+    uint64_t  address;                  /* of a page fault, vector 14 */
+    uint64_t  rip;
+    uint64_t  rflags;
+    uint64_t  reserved;
+    uint64_t  gpr[16];                  /* RAX RCX RDX RBX RSP RBP RSI RDI
+                                           R8 to R15 */
+} hl_abi_exception_t;
+
+
+_Static_assert(sizeof(hl_abi_params_t) == 232, "ABI: parameters page");
+_Static_assert(sizeof(hl_abi_time_t) == 40, "ABI: time");
+_Static_assert(sizeof(hl_abi_raw_call_t) == 8, "ABI: raw call");
+_Static_assert(sizeof(hl_abi_exception_t) == 176, "ABI: exception");
 _Static_assert(offsetof(hl_abi_params_t, entry) == 16, "ABI: entry");
 _Static_assert(offsetof(hl_abi_params_t, stack_top) == 48, "ABI: stack");
-_Static_assert(offsetof(hl_abi_params_t, calls) == 120, "ABI: calls");
+_Static_assert(offsetof(hl_abi_params_t, calls) == 144, "ABI: calls");
+_Static_assert(offsetof(hl_abi_params_t, time) == 192, "ABI: clock");
 _Static_assert(sizeof(hl_abi_value_t) == 16, "ABI: value");
 _Static_assert(sizeof(hl_abi_input_t) == 32, "ABI: input");
 _Static_assert(sizeof(hl_abi_http_t) == 56, "ABI: HTTP request");
@@ -279,6 +359,11 @@ _Static_assert(sizeof(hl_abi_function_t) == 16, "ABI: function");
 _Static_assert(sizeof(hl_abi_log_t) == 16, "ABI: log");
 _Static_assert(sizeof(hl_abi_error_t) == 8, "ABI: error");
 _Static_assert(sizeof(hl_abi_call_t) == 16, "ABI: call");
+
+
+#ifdef __cplusplus
+#undef _Static_assert
+#endif
 
 
 #endif /* _HL_ABI_H_INCLUDED_ */
