@@ -174,8 +174,8 @@ hl_call_http_header(hl_sandbox_t *sb, const void *name, size_t name_len,
     hl_abi_http_t    *http;
     hl_abi_header_t   head;
 
-    if (name_len > sb->image->config.headers
-        || value_len > sb->image->config.headers)
+    if (name_len > sb->image->headers
+        || value_len > sb->image->headers)
     {
         return hl_error_set(err, HL_ERR_METADATA_TOO_LARGE,
                             "a request header is too large");
@@ -228,12 +228,12 @@ hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room, hl_error_t *err)
         return err->status;
     }
 
-    offset = sb->image->config.headers;
+    offset = sb->image->headers;
 
-    if (len > sb->image->config.input - offset) {
+    if (len > sb->image->input - offset) {
         return hl_error_set(err, HL_ERR_TOO_LARGE,
                             "a body of %zu bytes is over the room of %zu",
-                            len, sb->image->config.input - offset);
+                            len, sb->image->input - offset);
     }
 
     base = hl_sandbox_region(sb, HL_REGION_INPUT);
@@ -325,8 +325,8 @@ hl_call_wipe(hl_sandbox_t *sb)
     sb->input_end = 0;
 
     if (sb->body_end > 0) {
-        memset(input + sb->image->config.headers, 0,
-               sb->body_end - sb->image->config.headers);
+        memset(input + sb->image->headers, 0,
+               sb->body_end - sb->image->headers);
         sb->body_end = 0;
     }
 
@@ -380,6 +380,8 @@ hl_call_begin(hl_sandbox_t *sb, hl_phase_t phase,
     sb->input_end = input->values;
     sb->stats.guest_ns = 0;
 
+    hl_interrupt_clear(sb->interrupt);
+
     return HL_OK;
 }
 
@@ -396,7 +398,7 @@ hl_call_check_args(const hl_sandbox_t *sb, const hl_value_t *args, size_t n,
                             HL_ABI_PARAMS_MAX);
     }
 
-    left = sb->image->config.input - sb->image->config.headers;
+    left = sb->image->input - sb->image->headers;
 
     for (i = 0; i < n; i++) {
         if (args[i].type > HL_TYPE_LAST || args[i].type == HL_TYPE_VOID) {
@@ -413,8 +415,8 @@ hl_call_check_args(const hl_sandbox_t *sb, const hl_value_t *args, size_t n,
         if (args[i].v.bytes.len > left) {
             return hl_error_set(err, HL_ERR_TOO_LARGE, "the arguments are "
                                 "over the room of %zu bytes",
-                                sb->image->config.input
-                                - sb->image->config.headers);
+                                sb->image->input
+                                - sb->image->headers);
         }
 
         left -= args[i].v.bytes.len;
@@ -445,12 +447,12 @@ hl_call_http_room(hl_sandbox_t *sb, hl_http_stage_t stage, size_t len,
 
     sb->stage = stage;
 
-    if (len > sb->image->config.headers
-        || sb->input_end > sb->image->config.headers - len)
+    if (len > sb->image->headers
+        || sb->input_end > sb->image->headers - len)
     {
         return hl_error_set(err, HL_ERR_METADATA_TOO_LARGE,
                             "the request's URI and headers are over the "
-                            "room of %zu bytes", sb->image->config.headers);
+                            "room of %zu bytes", sb->image->headers);
     }
 
     hl_call_input(sb)->size = sb->input_end + len;

@@ -14,6 +14,10 @@
 #define HL_GIB  (1ull << 30)
 
 
+static hl_status_t hl_config_check_sizes(const hl_config_t *config,
+    hl_error_t *err);
+
+
 void
 hl_config_init(hl_config_t *config)
 {
@@ -24,12 +28,49 @@ hl_config_init(hl_config_t *config)
     config->input = 128 * HL_KIB;
     config->headers = 32 * HL_KIB;
     config->output = 128 * HL_KIB;
+    config->clock = true;
     config->log_level = HL_LOG_WARNING;
 }
 
 
 hl_status_t
 hl_config_check(const hl_config_t *config, hl_error_t *err)
+{
+    size_t  i;
+
+    if (hl_config_check_sizes(config, err) != HL_OK) {
+        return err->status;
+    }
+
+    if (config->headers >= config->input) {
+        return hl_error_set(err, HL_ERR_ARGUMENT, "\"headers\" is a part of "
+                            "\"input\" and must be smaller");
+    }
+
+    if (config->log_level > HL_LOG_NONE) {
+        return hl_error_set(err, HL_ERR_ARGUMENT,
+                            "\"log_level\" is not a level");
+    }
+
+    if (config->file_count > HL_FILES_MAX) {
+        return hl_error_set(err, HL_ERR_ARGUMENT,
+                            "at most %d files can be mapped", HL_FILES_MAX);
+    }
+
+    for (i = 0; i < config->raw_function_count; i++) {
+        if (config->raw_functions[i].id < HL_RAW_ID_MIN) {
+            return hl_error_set(err, HL_ERR_ARGUMENT, "host function ids "
+                                "below 0x%x belong to the SDK",
+                                HL_RAW_ID_MIN);
+        }
+    }
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hl_config_check_sizes(const hl_config_t *config, hl_error_t *err)
 {
     size_t  i;
 
@@ -46,25 +87,18 @@ hl_config_check(const hl_config_t *config, hl_error_t *err)
         { "input", config->input, 8 * HL_KIB, HL_GIB, "8k to 1g" },
         { "headers", config->headers, 4 * HL_KIB, 16 * HL_MIB,
           "4k to 16m" },
-        { "output", config->output, 8 * HL_KIB, HL_GIB, "8k to 1g" }
+        { "output", config->output, 8 * HL_KIB, HL_GIB, "8k to 1g" },
+        { "init_data", config->init_data_size, 0, HL_GIB, "0 to 1g" }
     };
 
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         if (sizes[i].value < sizes[i].min || sizes[i].value > sizes[i].max) {
-            return hl_error_set(err, HL_ERR_ARGUMENT,
+            return hl_error_set(err, sizes[i].value < sizes[i].min
+                                     ? HL_ERR_MEMORY_TOO_SMALL
+                                     : HL_ERR_MEMORY_TOO_BIG,
                                 "\"%s\" must be from %s", sizes[i].name,
                                 sizes[i].bounds);
         }
-    }
-
-    if (config->headers >= config->input) {
-        return hl_error_set(err, HL_ERR_ARGUMENT, "\"headers\" is a part of "
-                            "\"input\" and must be smaller");
-    }
-
-    if (config->log_level > HL_LOG_NONE) {
-        return hl_error_set(err, HL_ERR_ARGUMENT,
-                            "\"log_level\" is not a level");
     }
 
     return HL_OK;

@@ -81,6 +81,30 @@ hl_error_escape(char *dst, size_t size, const void *text, size_t len)
 }
 
 
+/* The spelling of Hyperlight's enum. */
+const char *
+hl_guest_code_name(uint32_t code, char *buf, size_t size)
+{
+    static const char *const  names[] = {
+        "NoError", NULL, "UnsupportedParameterType",
+        "GuestFunctionNameNotProvided", "GuestFunctionNotFound",
+        "GuestFunctionIncorrecNoOfParameters",
+        "GispatchFunctionPointerNotSet", "OutbError", "UnknownError", NULL,
+        "GsCheckFailed", "TooManyGuestFunctions", "FailureInDlmalloc",
+        "MallocFailed", "GuestFunctionParameterTypeMismatch", "GuestError",
+        "ArrayLengthParamIsMissing", "HostFunctionError"
+    };
+
+    if (code < sizeof(names) / sizeof(names[0]) && names[code] != NULL) {
+        return names[code];
+    }
+
+    (void) snprintf(buf, size, "%u", code);
+
+    return buf;
+}
+
+
 const char *
 hl_type_name(uint32_t type)
 {

@@ -21,6 +21,9 @@ hl_status_t hl_error_system(hl_error_t *err, int errnum, const char *what);
  */
 char *hl_error_escape(char *dst, size_t size, const void *text, size_t len);
 
+/* Of a hl_ErrorCode of the SDK; a number, put into "buf", of others. */
+const char *hl_guest_code_name(uint32_t code, char *buf, size_t size);
+
 /* "Int", "VecBytes" and so on; "?" for what is no type. */
 const char *hl_type_name(uint32_t type);
 

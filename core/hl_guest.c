@@ -8,11 +8,9 @@
 #define _GNU_SOURCE
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hl_error.h"
@@ -20,68 +18,40 @@
 #include "hl_memory.h"
 
 
-#define HL_GUEST_FILE_MAX  (256u << 20)
-
-
 static hl_status_t hl_guest_create(hl_guest_t **guest, const char *name,
     size_t size, hl_error_t *err);
-static hl_status_t hl_guest_read(hl_guest_t *guest, int fd, hl_error_t *err);
 static hl_status_t hl_guest_ready(hl_guest_t *guest, hl_error_t *err);
 
 
 hl_status_t
 hl_guest_open(hl_guest_t **guest, const char *path, hl_error_t *err)
 {
-    int          fd;
+    int          file;
+    size_t       size;
     hl_guest_t  *g;
-    struct stat  st;
+
+    if (hl_file_open(&file, &size, path, "GuestBinary", err) != HL_OK) {
+        return err->status;
+    }
 
     g = NULL;
 
-    /* O_NONBLOCK: opening a FIFO must not wait for its writer */
-
-    fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
-    if (fd == -1 || fstat(fd, &st) == -1) {
-        (void) hl_error_set(err, HL_ERR_GUEST_FILE,
-                            "GuestBinary not found: '%s': %s", path,
-                            strerror(errno));
-        goto failed;
-    }
-
-    if (!S_ISREG(st.st_mode)) {
-        (void) hl_error_set(err, HL_ERR_GUEST_FILE,
-                            "\"%s\" is not a regular file", path);
-        goto failed;
-    }
-
-    if (st.st_size == 0 || st.st_size > HL_GUEST_FILE_MAX) {
-        (void) hl_error_set(err, HL_ERR_GUEST_FILE,
-                            "\"%s\" is %s", path,
-                            st.st_size == 0 ? "empty" : "over 256 MiB");
-        goto failed;
-    }
-
-    if (hl_guest_create(&g, path, (size_t) st.st_size, err) != HL_OK
-        || hl_guest_read(g, fd, err) != HL_OK
-        || hl_guest_ready(g, err) != HL_OK)
+    if (hl_guest_create(&g, path, size, err) == HL_OK
+        && hl_memfd_copy(g->fd, 0, file, size, path, err) == HL_OK)
     {
-        goto failed;
+        err->status = hl_guest_ready(g, err);
     }
 
-    (void) close(fd);
+    (void) close(file);
+
+    if (err->status != HL_OK) {
+        hl_guest_destroy(g);
+        return err->status;
+    }
+
     *guest = g;
 
     return HL_OK;
-
-failed:
-
-    if (fd != -1) {
-        (void) close(fd);
-    }
-
-    hl_guest_destroy(g);
-
-    return err->status;
 }
 
 
@@ -91,7 +61,7 @@ hl_guest_from_buffer(hl_guest_t **guest, const void *data, size_t size,
 {
     hl_guest_t  *g;
 
-    if (size == 0 || size > HL_GUEST_FILE_MAX) {
+    if (size == 0 || size > HL_FILE_MAX) {
         return hl_error_set(err, HL_ERR_GUEST_FILE, "\"%s\" is %s", name,
                             size == 0 ? "empty" : "over 256 MiB");
     }
@@ -160,43 +130,6 @@ hl_guest_create(hl_guest_t **guest, const char *name, size_t size,
     }
 
     *guest = g;
-
-    return HL_OK;
-}
-
-
-static hl_status_t
-hl_guest_read(hl_guest_t *guest, int fd, hl_error_t *err)
-{
-    size_t   offset;
-    ssize_t  n;
-    char     buf[65536];
-
-    for (offset = 0; offset < guest->size; offset += (size_t) n) {
-        size_t  want;
-
-        want = guest->size - offset;
-        n = pread(fd, buf, want < sizeof(buf) ? want : sizeof(buf),
-                  (off_t) offset);
-
-        if (n == -1 && errno == EINTR) {
-            n = 0;
-            continue;
-        }
-
-        if (n <= 0) {
-            return hl_error_set(err, HL_ERR_GUEST_FILE,
-                                "reading \"%s\" failed: %s", guest->name,
-                                n == 0 ? "it became shorter"
-                                       : strerror(errno));
-        }
-
-        if (hl_memfd_write(guest->fd, buf, (size_t) n, offset, err)
-            != HL_OK)
-        {
-            return err->status;
-        }
-    }
 
     return HL_OK;
 }

@@ -25,6 +25,9 @@ typedef struct {
 } hl_hostfn_call_t;
 
 
+static bool hl_hostfn_has(const hl_bindings_t *have,
+    const hl_host_function_t *needed);
+static bool hl_hostfn_has_raw(const hl_bindings_t *have, uint32_t id);
 static bool hl_hostfn_decode(hl_cursor_t *record, hl_hostfn_call_t *call);
 static hl_status_t hl_hostfn_run(hl_sandbox_t *sb,
     const hl_hostfn_call_t *call, hl_value_t *result, hl_error_t *err);
@@ -55,15 +58,119 @@ hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
     status = hl_hostfn_run(sb, &call, &result, &why);
 
     if (status == HL_OK && result.type != call.result) {
-        status = hl_error_set(&why, HL_ERR_GUEST, "HostFunction %s returns "
-                              "%s, the guest expects %s", call.name,
-                              hl_type_name(result.type),
+        status = hl_error_set(&why, HL_ERR_GUEST, "Failed To Convert Return "
+                              "Value %s to %s", hl_type_name(result.type),
                               hl_type_name(call.result));
     }
 
     hl_hostfn_reply(sb, status, &result, &why);
 
     return HL_OK;
+}
+
+
+hl_status_t
+hl_hostfn_raw_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    size_t                         i;
+    const void                    *bytes;
+    hl_value_t                     result;
+    hl_error_t                     why;
+    hl_status_t                    status;
+    hl_abi_raw_call_t              head;
+    const hl_raw_host_function_t  *f;
+
+    if (!hl_cursor_copy(record, &head, sizeof(head))
+        || !hl_cursor_take(record, head.len, &bytes))
+    {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a "
+                            "malformed host function call");
+    }
+
+    memset(&result, 0, sizeof(result));
+
+    status = hl_error_set(&why, HL_ERR_GUEST, "HostFunction %u was not found",
+                          head.id);
+
+    for (i = 0; i < sb->bindings.raw_function_count; i++) {
+        f = &sb->bindings.raw_functions[i];
+
+        if (f->id == head.id) {
+            status = f->function(sb->data, bytes, head.len, &result, &why);
+            break;
+        }
+    }
+
+    result.type = HL_TYPE_VECBYTES;
+    hl_hostfn_reply(sb, status, &result, &why);
+
+    return HL_OK;
+}
+
+
+hl_status_t
+hl_hostfn_covers(const hl_bindings_t *have, const hl_bindings_t *needed,
+    hl_error_t *err)
+{
+    size_t                     i;
+    const hl_host_function_t  *f;
+
+    for (i = 0; i < needed->function_count; i++) {
+        f = &needed->functions[i];
+
+        if (!hl_hostfn_has(have, f)) {
+            return hl_error_set(err, HL_ERR_SNAPSHOT_FUNCTIONS, "the "
+                                "snapshot needs the host function %s, which "
+                                "is not here or has another signature",
+                                f->name);
+        }
+    }
+
+    for (i = 0; i < needed->raw_function_count; i++) {
+        if (!hl_hostfn_has_raw(have, needed->raw_functions[i].id)) {
+            return hl_error_set(err, HL_ERR_SNAPSHOT_FUNCTIONS, "the "
+                                "snapshot needs the host function %u, which "
+                                "is not here", needed->raw_functions[i].id);
+        }
+    }
+
+    return HL_OK;
+}
+
+
+static bool
+hl_hostfn_has(const hl_bindings_t *have, const hl_host_function_t *needed)
+{
+    size_t                     i;
+    const hl_host_function_t  *f;
+
+    for (i = 0; i < have->function_count; i++) {
+        f = &have->functions[i];
+
+        if (strcmp(f->name, needed->name) == 0) {
+            return f->result == needed->result
+                   && f->param_count == needed->param_count
+                   && memcmp(f->params, needed->params,
+                             f->param_count * sizeof(hl_type_t)) == 0;
+        }
+    }
+
+    return false;
+}
+
+
+static bool
+hl_hostfn_has_raw(const hl_bindings_t *have, uint32_t id)
+{
+    size_t  i;
+
+    for (i = 0; i < have->raw_function_count; i++) {
+        if (have->raw_functions[i].id == id) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
@@ -109,8 +216,8 @@ hl_hostfn_run(hl_sandbox_t *sb, const hl_hostfn_call_t *call,
     size_t                     i;
     const hl_host_function_t  *f;
 
-    for (i = 0; i < sb->image->config.function_count; i++) {
-        f = &sb->image->config.functions[i];
+    for (i = 0; i < sb->bindings.function_count; i++) {
+        f = &sb->bindings.functions[i];
 
         if (strcmp(f->name, call->name) != 0) {
             continue;
@@ -153,7 +260,7 @@ hl_hostfn_print(hl_sandbox_t *sb, const hl_hostfn_call_t *call,
     result->type = HL_TYPE_INT;
     result->v.i32 = (int32_t) call->args[0].v.bytes.len;
 
-    sink = sb->image->config.sink;
+    sink = sb->bindings.sink;
 
     if (sink == NULL || sink->print == NULL) {
         return HL_OK;
@@ -178,10 +285,10 @@ hl_hostfn_check(const hl_host_function_t *f, const hl_hostfn_call_t *call,
 
     for (i = 0; i < call->n; i++) {
         if (call->args[i].type != f->params[i]) {
-            return hl_error_set(err, HL_ERR_GUEST, "HostFunction %s takes %s "
-                                "for parameter %zu, but got %s", f->name,
-                                hl_type_name(f->params[i]), i,
-                                hl_type_name(call->args[i].type));
+            return hl_error_set(err, HL_ERR_GUEST, "Failed To Convert "
+                                "Parameter Value %s to %s",
+                                hl_type_name(call->args[i].type),
+                                hl_type_name(f->params[i]));
         }
     }
 

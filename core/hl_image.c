@@ -19,8 +19,27 @@
 #include "hl_paging.h"
 
 
+/* config->files, open. */
+typedef struct {
+    size_t  count;
+    int     fds[HL_FILES_MAX];
+    size_t  sizes[HL_FILES_MAX];
+} hl_image_files_t;
+
+
+static hl_status_t hl_image_open_files(hl_image_files_t *files,
+    const hl_config_t *config, hl_error_t *err);
+static void hl_image_close_files(hl_image_files_t *files);
 static hl_status_t hl_image_read_only(hl_image_t *image,
+    const hl_guest_t *guest, const hl_config_t *config,
+    const hl_image_files_t *files, hl_error_t *err);
+static hl_status_t hl_image_write_pages(const hl_image_t *image, int fd,
+    hl_error_t *err);
+static hl_status_t hl_image_write_segments(const hl_image_t *image, int fd,
     const hl_guest_t *guest, hl_error_t *err);
+static hl_status_t hl_image_write_data(const hl_image_t *image, int fd,
+    const hl_config_t *config, const hl_image_files_t *files,
+    hl_error_t *err);
 static hl_status_t hl_image_write_page(const hl_image_t *image, int fd,
     hl_region_id_t id, void (*fill)(uint8_t *page), hl_error_t *err);
 
@@ -29,7 +48,8 @@ hl_status_t
 hl_image_create(hl_image_t **image, const hl_guest_t *guest,
     const hl_config_t *config, hl_error_t *err)
 {
-    hl_image_t  *im;
+    hl_image_t        *im;
+    hl_image_files_t   files;
 
     if (hl_config_check(config, err) != HL_OK) {
         return err->status;
@@ -42,16 +62,21 @@ hl_image_create(hl_image_t **image, const hl_guest_t *guest,
 
     im->refs = 1;
     im->entry = guest->elf.entry;
-    im->config = *config;
-    im->config.heap = hl_page_round(config->heap);
-    im->config.stack = hl_page_round(config->stack);
-    im->config.input = hl_page_round(config->input);
-    im->config.headers = hl_page_round(config->headers);
-    im->config.output = hl_page_round(config->output);
+    im->input = hl_page_round(config->input);
+    im->headers = hl_page_round(config->headers);
+    im->user_data = config->init_data_size;
+    im->clock = config->clock;
 
-    hl_layout_init(&im->layout, &guest->elf, &im->config);
+    if (hl_image_open_files(&files, config, err) == HL_OK
+        && hl_layout_init(&im->layout, &guest->elf, config, files.sizes, err)
+           == HL_OK)
+    {
+        err->status = hl_image_read_only(im, guest, config, &files, err);
+    }
 
-    if (hl_image_read_only(im, guest, err) != HL_OK) {
+    hl_image_close_files(&files);
+
+    if (err->status != HL_OK) {
         hl_image_release(im);
         return err->status;
     }
@@ -83,7 +108,7 @@ hl_image_release(hl_image_t *image)
 
 void
 hl_image_populate(const hl_image_t *image, const hl_guest_t *guest,
-    uint8_t *rw)
+    const hl_config_t *config, uint8_t *rw)
 {
     size_t               i;
     uint8_t             *p;
@@ -112,11 +137,17 @@ hl_image_populate(const hl_image_t *image, const hl_guest_t *guest,
         r = hl_layout_find(&image->layout, gva);
         memcpy(rw + r->offset + (gva - r->gva), &value, sizeof(value));
     }
+
+    r = &image->layout.regions[HL_REGION_USER_DATA];
+
+    if (r->slot == HL_SLOT_RW && config->init_data_size > 0) {
+        memcpy(rw + r->offset, config->init_data, config->init_data_size);
+    }
 }
 
 
 void
-hl_image_params(const hl_image_t *image, hl_gva_t entry, uint8_t *rw)
+hl_image_params(const hl_image_t *image, uint8_t *rw)
 {
     hl_abi_params_t     params;
     const hl_region_t  *r;
@@ -127,8 +158,6 @@ hl_image_params(const hl_image_t *image, hl_gva_t entry, uint8_t *rw)
 
     params.magic = HL_ABI_MAGIC;
     params.version = HL_ABI_VERSION;
-    params.log_level = image->config.log_level;
-    params.entry = entry;
     params.park = HL_GVA_PARK;
     params.leave = HL_GVA_LEAVE;
     params.stack_bottom = r[HL_REGION_STACK].gva;
@@ -141,20 +170,58 @@ hl_image_params(const hl_image_t *image, hl_gva_t entry, uint8_t *rw)
     params.reply_size = r[HL_REGION_REPLY].size;
     params.output = r[HL_REGION_OUTPUT].gva;
     params.output_size = r[HL_REGION_OUTPUT].size;
+    params.flags = image->clock ? HL_ABI_CLOCK : 0;
+
+    if (image->user_data > 0) {
+        params.user_data = r[HL_REGION_USER_DATA].gva;
+        params.user_data_size = image->user_data;
+    }
 
     memcpy(rw + r[HL_REGION_PARAMS].offset, &params, sizeof(params));
 }
 
 
 static hl_status_t
-hl_image_read_only(hl_image_t *image, const hl_guest_t *guest,
+hl_image_open_files(hl_image_files_t *files, const hl_config_t *config,
     hl_error_t *err)
 {
-    int                  fd;
-    size_t               i;
-    hl_status_t          status;
-    const hl_region_t   *r;
-    const hl_segment_t  *s;
+    size_t  i;
+
+    files->count = 0;
+
+    for (i = 0; i < config->file_count; i++) {
+        if (hl_file_open(&files->fds[i], &files->sizes[i],
+                         config->files[i].path, "File", err)
+            != HL_OK)
+        {
+            return err->status;
+        }
+
+        files->count++;
+    }
+
+    return HL_OK;
+}
+
+
+static void
+hl_image_close_files(hl_image_files_t *files)
+{
+    size_t  i;
+
+    for (i = 0; i < files->count; i++) {
+        (void) close(files->fds[i]);
+    }
+}
+
+
+static hl_status_t
+hl_image_read_only(hl_image_t *image, const hl_guest_t *guest,
+    const hl_config_t *config, const hl_image_files_t *files,
+    hl_error_t *err)
+{
+    int          fd;
+    hl_status_t  status;
 
     if (hl_memfd_create(&fd, "hl-image", image->layout.ro_size, err)
         != HL_OK)
@@ -162,28 +229,14 @@ hl_image_read_only(hl_image_t *image, const hl_guest_t *guest,
         return err->status;
     }
 
-    status = hl_image_write_page(image, fd, HL_REGION_SYSTEM,
-                                 hl_entry_system_page, err);
+    status = hl_image_write_pages(image, fd, err);
 
     if (status == HL_OK) {
-        status = hl_image_write_page(image, fd, HL_REGION_HYPERCALL,
-                                     hl_entry_hypercall_page, err);
+        status = hl_image_write_segments(image, fd, guest, err);
     }
 
     if (status == HL_OK) {
-        status = hl_image_write_page(image, fd, HL_REGION_FPU,
-                                     hl_entry_fpu_page, err);
-    }
-
-    for (i = 0; status == HL_OK && i < guest->elf.segment_count; i++) {
-        s = &guest->elf.segments[i];
-        r = &image->layout.regions[HL_REGION_SEGMENT + i];
-
-        if (!s->writable) {
-            status = hl_memfd_write(fd, guest->data + s->offset,
-                                    s->file_size,
-                                    r->offset + (s->gva - r->gva), err);
-        }
+        status = hl_image_write_data(image, fd, config, files, err);
     }
 
     if (status == HL_OK) {
@@ -198,6 +251,80 @@ hl_image_read_only(hl_image_t *image, const hl_guest_t *guest,
     (void) close(fd);
 
     return status;
+}
+
+
+static hl_status_t
+hl_image_write_pages(const hl_image_t *image, int fd, hl_error_t *err)
+{
+    if (hl_image_write_page(image, fd, HL_REGION_SYSTEM,
+                            hl_entry_system_page, err) != HL_OK
+        || hl_image_write_page(image, fd, HL_REGION_HYPERCALL,
+                               hl_entry_hypercall_page, err) != HL_OK)
+    {
+        return err->status;
+    }
+
+    return hl_image_write_page(image, fd, HL_REGION_FPU, hl_entry_fpu_page,
+                               err);
+}
+
+
+static hl_status_t
+hl_image_write_segments(const hl_image_t *image, int fd,
+    const hl_guest_t *guest, hl_error_t *err)
+{
+    size_t               i;
+    const hl_region_t   *r;
+    const hl_segment_t  *s;
+
+    for (i = 0; i < guest->elf.segment_count; i++) {
+        s = &guest->elf.segments[i];
+        r = &image->layout.regions[HL_REGION_SEGMENT + i];
+
+        if (!s->writable
+            && hl_memfd_write(fd, guest->data + s->offset, s->file_size,
+                              r->offset + (s->gva - r->gva), err)
+               != HL_OK)
+        {
+            return err->status;
+        }
+    }
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hl_image_write_data(const hl_image_t *image, int fd,
+    const hl_config_t *config, const hl_image_files_t *files,
+    hl_error_t *err)
+{
+    size_t              i;
+    const hl_region_t  *r;
+
+    r = &image->layout.regions[HL_REGION_USER_DATA];
+
+    if (r->slot == HL_SLOT_RO
+        && hl_memfd_write(fd, config->init_data, config->init_data_size,
+                          r->offset, err)
+           != HL_OK)
+    {
+        return err->status;
+    }
+
+    for (i = 0; i < files->count; i++) {
+        r = &image->layout.regions[HL_REGION_FILE + i];
+
+        if (hl_memfd_copy(fd, r->offset, files->fds[i], files->sizes[i],
+                          config->files[i].path, err)
+            != HL_OK)
+        {
+            return err->status;
+        }
+    }
+
+    return HL_OK;
 }
 
 

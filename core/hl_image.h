@@ -16,7 +16,10 @@
 typedef struct {
     unsigned      refs;
     hl_layout_t   layout;
-    hl_config_t   config;       /* sizes rounded up to pages */
+    size_t        input;        /* sizes, as configured, in whole pages */
+    size_t        headers;
+    size_t        user_data;    /* in bytes */
+    bool          clock;
     hl_gva_t      entry;        /* of the ELF file */
     uint8_t      *ro;           /* layout.ro_size bytes, read-only */
 } hl_image_t;
@@ -31,13 +34,13 @@ void hl_image_release(hl_image_t *image);
 
 /*
  * Fills a zeroed writable slot with what is in it before the guest ran: page
- * tables, the guest's data, relocated.
+ * tables, the guest's data, relocated, writable init_data.
  */
 void hl_image_populate(const hl_image_t *image, const hl_guest_t *guest,
-    uint8_t *rw);
+    const hl_config_t *config, uint8_t *rw);
 
-/* The fixed part of the parameters page, with "entry" in it. */
-void hl_image_params(const hl_image_t *image, hl_gva_t entry, uint8_t *rw);
+/* The part of the parameters page that is fixed; the rest of it is 0. */
+void hl_image_params(const hl_image_t *image, uint8_t *rw);
 
 
 #endif /* _HL_IMAGE_H_INCLUDED_ */

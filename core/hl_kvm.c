@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -47,7 +46,7 @@ static hl_status_t hl_kvm_slots(hl_vm_t *vm, hl_error_t *err);
 static void hl_kvm_close(hl_vm_t *vm);
 static void hl_kvm_destroy(hl_vm_t *vm);
 static void hl_kvm_run(hl_vm_t *vm, uint64_t now, uint64_t deadline,
-    hl_exit_t *exit, uint64_t *runs, hl_error_t *err);
+    hl_exit_t *exit, hl_error_t *err);
 static void hl_kvm_exit(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err);
 static void hl_kvm_exit_out(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err);
 static bool hl_kvm_at(hl_vm_t *vm, hl_gva_t out);
@@ -56,6 +55,10 @@ static void hl_kvm_fault(hl_vm_t *vm, hl_fault_t *fault);
 static void hl_kvm_settle(hl_vm_t *vm);
 static hl_status_t hl_kvm_reset(hl_vm_t *vm, const hl_vcpu_state_t *state,
     bool *rebuilt, hl_error_t *err);
+static void hl_kvm_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
+    const uint64_t gpr[16]);
+static void hl_kvm_rebind(hl_vm_t *vm, const hl_image_t *image);
+static const hl_tsc_t *hl_kvm_tsc(hl_vm_t *vm);
 static hl_status_t hl_kvm_get_log(hl_vm_t *vm, uint64_t *bitmap,
     hl_error_t *err);
 static hl_status_t hl_kvm_clear_log(hl_vm_t *vm, const uint64_t *bitmap,
@@ -67,149 +70,15 @@ const hl_platform_t  hl_kvm_platform = {
     hl_kvm_destroy,
     hl_kvm_run,
     hl_kvm_fault,
+    hl_kvm_jump,
     hl_kvm_settle,
     hl_kvm_state_save,
     hl_kvm_reset,
+    hl_kvm_rebind,
+    hl_kvm_tsc,
     hl_kvm_get_log,
     hl_kvm_clear_log
 };
-
-
-static const struct {
-    long         cap;
-    int          bits;          /* that its value must have; 0: any */
-    const char  *name;
-} hl_kvm_capabilities[] = {
-    { KVM_CAP_USER_MEMORY, 0, "KVM_CAP_USER_MEMORY" },
-    { KVM_CAP_READONLY_MEM, 0, "KVM_CAP_READONLY_MEM" },
-    { KVM_CAP_IMMEDIATE_EXIT, 0, "KVM_CAP_IMMEDIATE_EXIT" },
-    { KVM_CAP_SYNC_REGS, KVM_SYNC_X86_REGS|KVM_SYNC_X86_SREGS,
-      "KVM_CAP_SYNC_REGS" },
-    { KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE,
-      "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2" },
-    { KVM_CAP_X86_MSR_FILTER, 0, "KVM_CAP_X86_MSR_FILTER" },
-    { KVM_CAP_XSAVE, 0, "KVM_CAP_XSAVE" },
-    { KVM_CAP_XCRS, 0, "KVM_CAP_XCRS" },
-    { KVM_CAP_VCPU_EVENTS, 0, "KVM_CAP_VCPU_EVENTS" },
-    { KVM_CAP_DEBUGREGS, 0, "KVM_CAP_DEBUGREGS" },
-    { KVM_CAP_EXT_CPUID, 0, "KVM_CAP_EXT_CPUID" }
-};
-
-
-hl_status_t
-hl_kvm_open(int *fd, const char *path, hl_error_t *err)
-{
-    int     f, value;
-    size_t  i;
-
-    f = open(path, O_RDWR|O_CLOEXEC);
-
-    if (f == -1) {
-        return hl_error_set(err, HL_ERR_NO_KVM,
-                            errno == ENOENT
-                            ? "\"%s\" is missing (%s): load the module "
-                              "kvm_intel or kvm_amd, or let the container "
-                              "or virtual machine have the device"
-                            : "\"%s\" cannot be opened (%s): run as root, "
-                              "or as a member of the group that owns the "
-                              "device",
-                            path, strerror(errno));
-    }
-
-    value = ioctl(f, KVM_GET_API_VERSION, 0);
-    if (value != KVM_API_VERSION) {
-        (void) close(f);
-        return hl_error_set(err, HL_ERR_NO_KVM,
-                            "\"%s\" is not KVM with API version %d", path,
-                            KVM_API_VERSION);
-    }
-
-    for (i = 0;
-         i < sizeof(hl_kvm_capabilities) / sizeof(hl_kvm_capabilities[0]);
-         i++)
-    {
-        value = ioctl(f, KVM_CHECK_EXTENSION, hl_kvm_capabilities[i].cap);
-
-        if (value <= 0
-            || (value & hl_kvm_capabilities[i].bits)
-               != hl_kvm_capabilities[i].bits)
-        {
-            (void) close(f);
-            return hl_error_set(err, HL_ERR_NO_KVM,
-                                "this kernel's KVM lacks %s: Linux 5.10 or "
-                                "newer is needed",
-                                hl_kvm_capabilities[i].name);
-        }
-    }
-
-    *fd = f;
-
-    return HL_OK;
-}
-
-
-hl_status_t
-hl_kvm_init(hl_kvm_t *kvm, int fd, hl_error_t *err)
-{
-    int                             size;
-    const struct kvm_cpuid_entry2  *row;
-
-    kvm->fd = fd;
-
-    size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-    if (size < (int) sizeof(struct kvm_run)) {
-        return hl_error_system(err, errno, "ioctl(KVM_GET_VCPU_MMAP_SIZE)");
-    }
-
-    kvm->run_size = (size_t) size;
-
-    kvm->cpuid = calloc(1, sizeof(struct kvm_cpuid2)
-                           + HL_KVM_CPUID_MAX
-                             * sizeof(struct kvm_cpuid_entry2));
-    if (kvm->cpuid == NULL) {
-        return hl_error_system(err, ENOMEM, "calloc()");
-    }
-
-    kvm->cpuid->nent = HL_KVM_CPUID_MAX;
-
-    if (ioctl(fd, KVM_GET_SUPPORTED_CPUID, kvm->cpuid) == -1) {
-        (void) hl_error_system(err, errno, "ioctl(KVM_GET_SUPPORTED_CPUID)");
-        hl_kvm_free(kvm);
-        return err->status;
-    }
-
-    row = hl_cpuid_find(kvm->cpuid, 0xd, 0);
-    kvm->xcr0 = row == NULL ? 0
-                : ((uint64_t) row->edx << 32 | row->eax) & HL_XCR0_OFFERED;
-
-    if (kvm->xcr0 == 0) {
-        hl_kvm_free(kvm);
-        return hl_error_set(err, HL_ERR_NO_KVM, "this CPU, or its KVM, lacks "
-                            "XSAVE");
-    }
-
-    hl_cpuid_filter(kvm->cpuid, kvm->xcr0);
-
-    kvm->cr4 = HL_CR4_PAE|HL_CR4_OSFXSR|HL_CR4_OSXMMEXCPT|HL_CR4_OSXSAVE;
-
-    row = hl_cpuid_find(kvm->cpuid, 7, 0);
-
-    if (row != NULL) {
-        kvm->cr4 |= ((row->ebx & (1u << 7)) ? HL_CR4_SMEP : 0)
-                    | ((row->ebx & (1u << 20)) ? HL_CR4_SMAP : 0)
-                    | ((row->ecx & (1u << 2)) ? HL_CR4_UMIP : 0);
-    }
-
-    return HL_OK;
-}
-
-
-void
-hl_kvm_free(hl_kvm_t *kvm)
-{
-    free(kvm->cpuid);
-    kvm->cpuid = NULL;
-}
 
 
 static hl_status_t
@@ -262,6 +131,10 @@ hl_kvm_open_vm(hl_vm_t *vm, hl_error_t *err)
     }
 
     vm->broken = false;
+
+    if (hl_kvm_tsc_init(vm, err) != HL_OK) {
+        return err->status;
+    }
 
     return hl_kvm_state_initial(vm, err);
 }
@@ -397,57 +270,42 @@ hl_kvm_destroy(hl_vm_t *vm)
 }
 
 
-/*
- * EINTR is a slice's end only if its deadline has passed: any other signal
- * of the process interrupts KVM_RUN as well, and the guest just goes on.
- */
 static void
 hl_kvm_run(hl_vm_t *vm, uint64_t now, uint64_t deadline, hl_exit_t *exit,
-    uint64_t *runs, hl_error_t *err)
+    hl_error_t *err)
 {
     int          rc, errnum;
     hl_timer_t  *timer;
 
     timer = &vm->host->timer;
-    exit->counted = false;
 
-    for ( ;; ) {
-        hl_timer_begin(timer, &vm->run->immediate_exit, now, deadline);
+    hl_timer_begin(timer, &vm->run->immediate_exit, now, deadline);
 
-        rc = ioctl(vm->vcpu_fd, KVM_RUN, 0);
-        errnum = errno;
+    rc = ioctl(vm->vcpu_fd, KVM_RUN, 0);
+    errnum = errno;
 
-        hl_timer_end(timer);
-        vm->run->immediate_exit = 0;
-        (*runs)++;
+    hl_timer_end(timer);
+    vm->run->immediate_exit = 0;
 
-        if (rc == 0) {
-            hl_kvm_exit(vm, exit, err);
-            return;
-        }
-
-        if (errnum != EINTR) {
-            (void) hl_error_system(err, errnum, "ioctl(KVM_RUN)");
-            exit->kind = HL_EXIT_BROKEN;
-            vm->broken = true;
-            return;
-        }
-
-        now = hl_now();
-
-        if (now >= deadline) {
-            exit->kind = HL_EXIT_SLICE;
-            return;
-        }
+    if (rc == 0) {
+        hl_kvm_exit(vm, exit, err);
+        return;
     }
+
+    if (errnum == EINTR) {
+        exit->kind = HL_EXIT_SIGNAL;
+        return;
+    }
+
+    exit->kind = HL_EXIT_BROKEN;
+    vm->broken = true;
+    (void) hl_error_system(err, errnum, "ioctl(KVM_RUN)");
 }
 
 
 static void
 hl_kvm_exit(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err)
 {
-    exit->counted = true;
-
     switch (vm->run->exit_reason) {
 
     case KVM_EXIT_IO:
@@ -497,9 +355,8 @@ hl_kvm_exit_out(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err)
             return;
         }
 
-        exit->argument = regs->rdi;
-
         if (hl_kvm_at(vm, HL_GVA_PARK_OUT)) {
+            exit->argument = regs->rdi;
             exit->kind = hl_kvm_parked(vm, err) ? HL_EXIT_PARK
                                                 : HL_EXIT_VIOLATION;
             return;
@@ -508,6 +365,7 @@ hl_kvm_exit_out(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err)
         if (hl_kvm_at(vm, HL_GVA_LEAVE_OUT)) {
             exit->kind = HL_EXIT_HYPERCALL;
             exit->hypercall = (uint32_t) regs->rax;
+            exit->argument = regs->rsi;
             return;
         }
     }
@@ -652,6 +510,31 @@ hl_kvm_reset(hl_vm_t *vm, const hl_vcpu_state_t *state, bool *rebuilt,
     }
 
     return hl_kvm_state_load(vm, state, err);
+}
+
+
+/* What an exception's exit left open is completed first. */
+static void
+hl_kvm_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
+    const uint64_t gpr[16])
+{
+    hl_kvm_settle(vm);
+    hl_kvm_state_jump(vm, rip, rflags, gpr);
+}
+
+
+static void
+hl_kvm_rebind(hl_vm_t *vm, const hl_image_t *image)
+{
+    vm->image = image;
+    vm->broken = true;          /* its slot is the old image's */
+}
+
+
+static const hl_tsc_t *
+hl_kvm_tsc(hl_vm_t *vm)
+{
+    return &vm->tsc;
 }
 
 

@@ -1,7 +1,7 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * hl_kvm.h: the KVM platform's own structures, for its three files.
+ * hl_kvm.h: the KVM platform's own structures, for its files.
  */
 
 #ifndef _HL_KVM_H_INCLUDED_
@@ -16,7 +16,7 @@
 #define HL_KVM_CPUID_MAX  256
 
 
-/* Of a host. */
+/* Of a host: hl_kvm_device.c. */
 typedef struct {
     int                 fd;             /* the device; not owned */
     size_t              run_size;       /* of a vCPU's shared mapping */
@@ -35,6 +35,7 @@ struct hl_vm_s {
     struct kvm_run    *run;
     int                out_offset;      /* from an OUT to its exit's rip;
                                            -1: not learnt yet */
+    hl_tsc_t           tsc;
     bool               broken;          /* make it anew */
 };
 
@@ -52,6 +53,10 @@ hl_status_t hl_kvm_init(hl_kvm_t *kvm, int fd, hl_error_t *err);
 void hl_kvm_free(hl_kvm_t *kvm);
 
 
+/* hl_kvm_tsc.c: learns the vCPU's time-stamp counter. */
+hl_status_t hl_kvm_tsc_init(hl_vm_t *vm, hl_error_t *err);
+
+
 /* hl_kvm_state.c: the vCPU's registers. */
 
 /* As a guest finds them when it is entered for the first time. */
@@ -61,6 +66,10 @@ hl_status_t hl_kvm_state_save(hl_vm_t *vm, hl_vcpu_state_t **state,
     hl_error_t *err);
 hl_status_t hl_kvm_state_load(hl_vm_t *vm, const hl_vcpu_state_t *state,
     hl_error_t *err);
+
+/* Through the shared page: loaded by the next KVM_RUN. */
+void hl_kvm_state_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
+    const uint64_t gpr[16]);
 
 
 /* hl_cpuid.c: cuts the table down to what guests are offered. */

@@ -60,7 +60,7 @@ hl_kvm_state_initial(hl_vm_t *vm, hl_error_t *err)
 
     sregs.cr0 = HL_CR0_PE|HL_CR0_MP|HL_CR0_ET|HL_CR0_NE|HL_CR0_WP|HL_CR0_PG;
     sregs.cr3 = HL_GPA_RW + vm->image->layout.tables;
-    sregs.cr4 = vm->host->kvm.cr4;
+    sregs.cr4 = vm->host->kvm.cr4 | (vm->image->clock ? 0 : HL_CR4_TSD);
     sregs.efer = HL_EFER_LME|HL_EFER_LMA|HL_EFER_NXE;
 
     memset(&regs, 0, sizeof(regs));
@@ -164,6 +164,39 @@ hl_kvm_ioctl(int fd, unsigned long request, void *arg, const char *name,
     }
 
     return HL_OK;
+}
+
+
+void
+hl_kvm_state_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
+    const uint64_t gpr[16])
+{
+    struct kvm_regs  *regs;
+
+    regs = &vm->run->s.regs.regs;
+
+    regs->rip = rip;
+    regs->rflags = rflags | HL_RFLAGS_FIXED;
+    regs->rax = gpr[0];
+    regs->rcx = gpr[1];
+    regs->rdx = gpr[2];
+    regs->rbx = gpr[3];
+    regs->rsp = gpr[4];
+    regs->rbp = gpr[5];
+    regs->rsi = gpr[6];
+    regs->rdi = gpr[7];
+    regs->r8 = gpr[8];
+    regs->r9 = gpr[9];
+    regs->r10 = gpr[10];
+    regs->r11 = gpr[11];
+    regs->r12 = gpr[12];
+    regs->r13 = gpr[13];
+    regs->r14 = gpr[14];
+    regs->r15 = gpr[15];
+
+    hl_kvm_segments(&vm->run->s.regs.sregs);
+
+    vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS|KVM_SYNC_X86_SREGS;
 }
 
 

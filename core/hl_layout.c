@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "hl_error.h"
 #include "hl_layout.h"
 #include "hl_memory.h"
 #include "hl_paging.h"
@@ -16,20 +17,24 @@
 static void hl_layout_fixed(hl_layout_t *l);
 static void hl_layout_dynamic(hl_layout_t *l, const hl_config_t *config);
 static void hl_layout_segments(hl_layout_t *l, const hl_elf_t *elf);
+static hl_status_t hl_layout_files(hl_layout_t *l, const hl_config_t *config,
+    const size_t *sizes, hl_error_t *err);
+static bool hl_layout_free(const hl_layout_t *l, hl_gva_t gva, size_t size);
 static void hl_layout_set(hl_layout_t *l, hl_region_id_t id, hl_gva_t gva,
     size_t size, hl_slot_t slot, unsigned prot);
 static void hl_layout_place(hl_layout_t *l, hl_region_id_t id);
 
 
-void
+hl_status_t
 hl_layout_init(hl_layout_t *layout, const hl_elf_t *elf,
-    const hl_config_t *config)
+    const hl_config_t *config, const size_t *file_sizes, hl_error_t *err)
 {
     size_t  i;
 
     static const hl_region_id_t  order[] = {
         HL_REGION_SYSTEM, HL_REGION_HYPERCALL, HL_REGION_FPU,
-        HL_REGION_EXCEPTIONS, HL_REGION_STACK, HL_REGION_OUTPUT
+        HL_REGION_EXCEPTIONS, HL_REGION_STACK, HL_REGION_OUTPUT,
+        HL_REGION_USER_DATA
     };
 
     memset(layout, 0, sizeof(hl_layout_t));
@@ -37,6 +42,10 @@ hl_layout_init(hl_layout_t *layout, const hl_elf_t *elf,
     hl_layout_fixed(layout);
     hl_layout_dynamic(layout, config);
     hl_layout_segments(layout, elf);
+
+    if (hl_layout_files(layout, config, file_sizes, err) != HL_OK) {
+        return err->status;
+    }
 
     hl_layout_place(layout, HL_REGION_PARAMS);
     hl_layout_place(layout, HL_REGION_INPUT);
@@ -51,11 +60,21 @@ hl_layout_init(hl_layout_t *layout, const hl_elf_t *elf,
         hl_layout_place(layout, order[i]);
     }
 
-    for (i = HL_REGION_SEGMENT; i < layout->region_count; i++) {
+    for (i = HL_REGION_FILE; i < layout->region_count; i++) {
         hl_layout_place(layout, (hl_region_id_t) i);
     }
 
     hl_layout_place(layout, HL_REGION_HEAP);
+
+    return HL_OK;
+}
+
+
+/* Layouts are made zeroed, so that all of their bytes count. */
+bool
+hl_layout_equal(const hl_layout_t *a, const hl_layout_t *b)
+{
+    return memcmp(a, b, sizeof(hl_layout_t)) == 0;
 }
 
 
@@ -99,26 +118,34 @@ hl_layout_dynamic(hl_layout_t *l, const hl_config_t *config)
     size_t    i, size;
     hl_gva_t  gva;
 
-    struct {
+    const struct {
         hl_region_id_t  id;
         uint64_t        guard;  /* below it, besides the one page */
         uint64_t        size;
         unsigned        prot;
+        hl_slot_t       slot;
 
     } regions[] = {
 
         /* a page more: a NUL follows whatever fills the input */
 
-        { HL_REGION_INPUT, 0, config->input + HL_PAGE_SIZE, HL_PROT_USER },
+        { HL_REGION_INPUT, 0, config->input + HL_PAGE_SIZE, HL_PROT_USER,
+          HL_SLOT_RW },
 
         /* room for a header's value, and for the head of the reply */
 
-        { HL_REGION_REPLY, 0, config->headers + HL_PAGE_SIZE, HL_PROT_USER },
+        { HL_REGION_REPLY, 0, config->headers + HL_PAGE_SIZE, HL_PROT_USER,
+          HL_SLOT_RW },
 
-        { HL_REGION_OUTPUT, 0, config->output, HL_PROT_USER|HL_PROT_WRITE },
+        { HL_REGION_OUTPUT, 0, config->output, HL_PROT_USER|HL_PROT_WRITE,
+          HL_SLOT_RW },
         { HL_REGION_STACK, HL_STACK_GUARD, config->stack,
-          HL_PROT_USER|HL_PROT_WRITE },
-        { HL_REGION_HEAP, 0, config->heap, HL_PROT_USER|HL_PROT_WRITE }
+          HL_PROT_USER|HL_PROT_WRITE, HL_SLOT_RW },
+        { HL_REGION_HEAP, 0, config->heap, HL_PROT_USER|HL_PROT_WRITE,
+          HL_SLOT_RW },
+        { HL_REGION_USER_DATA, 0, config->init_data_size,
+          HL_PROT_USER | (config->init_data_writable ? HL_PROT_WRITE : 0),
+          config->init_data_writable ? HL_SLOT_RW : HL_SLOT_RO }
     };
 
     gva = HL_GVA_DYNAMIC;
@@ -127,7 +154,7 @@ hl_layout_dynamic(hl_layout_t *l, const hl_config_t *config)
         size = hl_page_round(regions[i].size);
         gva += regions[i].guard;
 
-        hl_layout_set(l, regions[i].id, gva, size, HL_SLOT_RW,
+        hl_layout_set(l, regions[i].id, gva, size, regions[i].slot,
                       regions[i].prot);
 
         gva += size + HL_PAGE_SIZE;
@@ -157,6 +184,67 @@ hl_layout_segments(hl_layout_t *l, const hl_elf_t *elf)
     }
 
     l->region_count = HL_REGION_SEGMENT + elf->segment_count;
+}
+
+
+static hl_status_t
+hl_layout_files(hl_layout_t *l, const hl_config_t *config,
+    const size_t *sizes, hl_error_t *err)
+{
+    size_t                i, size;
+    const hl_file_map_t  *f;
+
+    for (i = 0; i < config->file_count; i++) {
+        f = &config->files[i];
+        size = hl_page_round(sizes[i]);
+
+        if (f->address % HL_PAGE_SIZE != 0) {
+            return hl_error_set(err, HL_ERR_ARGUMENT, "\"%s\" is mapped at "
+                                "0x%llx, which is no multiple of 4096",
+                                f->path, (unsigned long long) f->address);
+        }
+
+        if (f->address < HL_GVA_MIN || f->address > HL_GVA_END - size
+            || !hl_layout_free(l, f->address, size))
+        {
+            return hl_error_set(err, HL_ERR_ARGUMENT, "\"%s\" is mapped at "
+                                "0x%llx, which is taken or out of range",
+                                f->path, (unsigned long long) f->address);
+        }
+
+        hl_layout_set(l, (hl_region_id_t) (HL_REGION_FILE + i), f->address,
+                      size, HL_SLOT_RO,
+                      HL_PROT_USER | (f->executable ? HL_PROT_EXEC : 0));
+    }
+
+    return HL_OK;
+}
+
+
+/* Neither in a region nor between two of them, where guard pages are. */
+static bool
+hl_layout_free(const hl_layout_t *l, hl_gva_t gva, size_t size)
+{
+    size_t              i;
+    hl_gva_t            end;
+    const hl_region_t  *r;
+
+    r = &l->regions[HL_REGION_USER_DATA];
+    end = r->gva + r->size + HL_PAGE_SIZE;
+
+    if (gva < end && gva + size > HL_GVA_SYSTEM) {
+        return false;
+    }
+
+    for (i = HL_REGION_FILE; i < l->region_count; i++) {
+        r = &l->regions[i];
+
+        if (gva < r->gva + r->size && r->gva < gva + size) {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 

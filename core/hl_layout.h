@@ -27,6 +27,9 @@
  *                  stack       rw    RW          guest
  *                  --- guard
  *                  heap        rw    RW          guest
+ *                  --- guard
+ *                  user data   ro/rw R, RW       guest, if it may
+ *   as configured  files       ro    R, RX       nobody
  *
  * "-" is supervisor only.  Page tables are in the writable slot (CPUs may
  * treat their own walks as writes to the slot), and mapped nowhere.
@@ -56,6 +59,9 @@ typedef uint64_t  hl_gpa_t;     /* guest physical address */
 #define HL_GVA_DYNAMIC     0x40006000ull    /* behind a guard page */
 
 #define HL_STACK_GUARD     0x100000ull
+
+#define HL_GVA_MIN         0x10000ull
+#define HL_GVA_END         0x800000000000ull
 
 /* Guest physical: the writable slot lies above all that KVM keeps itself. */
 #define HL_GPA_RO          0x0ull
@@ -93,7 +99,9 @@ typedef enum {
     HL_REGION_OUTPUT,
     HL_REGION_STACK,
     HL_REGION_HEAP,
-    HL_REGION_SEGMENT,          /* the first of them */
+    HL_REGION_USER_DATA,
+    HL_REGION_FILE,             /* the first of them */
+    HL_REGION_SEGMENT = HL_REGION_FILE + HL_FILES_MAX,
     HL_REGIONS = HL_REGION_SEGMENT + HL_ELF_SEGMENTS_MAX
 } hl_region_id_t;
 
@@ -110,9 +118,15 @@ typedef struct {
 } hl_layout_t;
 
 
-/* "config" was checked: the sums cannot overflow. */
-void hl_layout_init(hl_layout_t *layout, const hl_elf_t *elf,
-    const hl_config_t *config);
+/*
+ * "config" was checked: the sums cannot overflow.  "file_sizes" are those of
+ * config->files.  HL_ERR_ARGUMENT if a file is in the way of something.
+ */
+hl_status_t hl_layout_init(hl_layout_t *layout, const hl_elf_t *elf,
+    const hl_config_t *config, const size_t *file_sizes, hl_error_t *err);
+
+/* Whether a snapshot of one fits the other. */
+bool hl_layout_equal(const hl_layout_t *a, const hl_layout_t *b);
 
 /* NULL if the address is in no region. */
 const hl_region_t *hl_layout_find(const hl_layout_t *layout, hl_gva_t gva);

@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hl_error.h"
@@ -64,6 +66,77 @@ hl_memfd_write(int fd, const void *data, size_t len, uint64_t offset,
         p += n;
         len -= (size_t) n;
         offset += (uint64_t) n;
+    }
+
+    return HL_OK;
+}
+
+
+hl_status_t
+hl_file_open(int *file, size_t *size, const char *path, const char *prefix,
+    hl_error_t *err)
+{
+    int          fd;
+    struct stat  st;
+
+    /* O_NONBLOCK: opening a FIFO must not wait for its writer */
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+
+    if (fd == -1) {
+        return hl_error_set(err, HL_ERR_GUEST_FILE,
+                            "%s not found: '%s': %s", prefix, path,
+                            strerror(errno));
+    }
+
+    if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+        (void) hl_error_set(err, HL_ERR_GUEST_FILE,
+                            "\"%s\" is not a regular file", path);
+
+    } else if (st.st_size == 0 || st.st_size > HL_FILE_MAX) {
+        (void) hl_error_set(err, HL_ERR_GUEST_FILE, "\"%s\" is %s", path,
+                            st.st_size == 0 ? "empty" : "over 256 MiB");
+
+    } else {
+        *file = fd;
+        *size = (size_t) st.st_size;
+        return HL_OK;
+    }
+
+    (void) close(fd);
+
+    return err->status;
+}
+
+
+hl_status_t
+hl_memfd_copy(int fd, uint64_t offset, int file, size_t size,
+    const char *path, hl_error_t *err)
+{
+    char     buf[65536];
+    size_t   done, want;
+    ssize_t  n;
+
+    for (done = 0; done < size; done += (size_t) n) {
+        want = size - done;
+
+        do {
+            n = pread(file, buf, want < sizeof(buf) ? want : sizeof(buf),
+                      (off_t) done);
+        } while (n == -1 && errno == EINTR);
+
+        if (n <= 0) {
+            return hl_error_set(err, HL_ERR_GUEST_FILE,
+                                "reading \"%s\" failed: %s", path,
+                                n == 0 ? "it became shorter"
+                                       : strerror(errno));
+        }
+
+        if (hl_memfd_write(fd, buf, (size_t) n, offset + done, err)
+            != HL_OK)
+        {
+            return err->status;
+        }
     }
 
     return HL_OK;

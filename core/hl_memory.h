@@ -15,6 +15,8 @@
 #define HL_PAGE_SIZE    4096u
 #define HL_PAGE_SHIFT   12
 
+#define HL_FILE_MAX     (256u << 20)    /* bytes of a file for a guest */
+
 #define hl_page_floor(n)                                                      \
     ((n) & ~((uint64_t) HL_PAGE_SIZE - 1))
 #define hl_page_round(n)                                                      \
@@ -28,6 +30,14 @@ hl_status_t hl_memfd_create(int *fd, const char *name, size_t size,
 /* Writes all of it; the memfd takes pages only where it is written. */
 hl_status_t hl_memfd_write(int fd, const void *data, size_t len,
     uint64_t offset, hl_error_t *err);
+
+/* Opens a regular file for hl_memfd_copy(): messages begin with "prefix". */
+hl_status_t hl_file_open(int *file, size_t *size, const char *path,
+    const char *prefix, hl_error_t *err);
+
+/* Copies "size" bytes of a file to "offset"; "path" is for messages. */
+hl_status_t hl_memfd_copy(int fd, uint64_t offset, int file, size_t size,
+    const char *path, hl_error_t *err);
 
 /*
  * No write, shrink or growth from now on.  No shared mapping may exist, or

@@ -36,6 +36,8 @@ static hl_status_t hl_output_guest_error(hl_sandbox_t *sb,
     hl_cursor_t *record, hl_error_t *err);
 static hl_status_t hl_output_abort(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
+static hl_status_t hl_output_handler(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
 static hl_status_t hl_output_malformed(hl_error_t *err, const char *what);
 
 
@@ -59,11 +61,15 @@ static const struct {
     { HL_PHASE_TYPED, 0, hl_output_result },
     { HL_PHASE_CALL, HL_HYPERCALL_PARK, hl_output_guest_error },
     { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_call },
-    { HL_PHASE_ANY, HL_HYPERCALL_ABORT, hl_output_abort }
+    { HL_PHASE_ANY, HL_HYPERCALL_ABORT, hl_output_abort },
+    { HL_PHASE_ANY, 0, hl_output_handler },
+    { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_raw_call }
 };
 
-_Static_assert(sizeof(hl_output_types) / sizeof(hl_output_types[0])
-               == HL_REC_ABORT + 1, "a row for each record type");
+#define HL_OUTPUT_TYPES  (sizeof(hl_output_types) / sizeof(hl_output_types[0]))
+
+_Static_assert(HL_OUTPUT_TYPES == HL_REC_RAW_CALL + 1,
+               "a row for each record type");
 
 
 hl_status_t
@@ -98,7 +104,8 @@ hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
         }
     }
 
-    if ((hypercall == HL_HYPERCALL_CALL && last != HL_REC_CALL)
+    if ((hypercall == HL_HYPERCALL_CALL && last != HL_REC_CALL
+         && last != HL_REC_RAW_CALL)
         || (hypercall == HL_HYPERCALL_ABORT && last != HL_REC_ABORT))
     {
         return hl_output_malformed(err, "last");
@@ -168,7 +175,7 @@ hl_output_record(hl_sandbox_t *sb, uint32_t hypercall, hl_cursor_t *records,
     hl_cursor_skip(records, hl_abi_padded((size_t) head.size) - head.size);
     *last = head.type;
 
-    if (head.type == 0 || head.type > HL_REC_ABORT
+    if (head.type == 0 || head.type >= HL_OUTPUT_TYPES
         || !(hl_output_types[head.type].phases & (unsigned) sb->phase)
         || (hl_output_types[head.type].hypercall != 0
             && (hl_output_types[head.type].hypercall != hypercall
@@ -205,10 +212,10 @@ hl_output_log(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
         return hl_output_malformed(err, "log");
     }
 
-    sink = sb->image->config.sink;
+    sink = sb->bindings.sink;
 
     if (sink == NULL || sink->log == NULL
-        || log.level < (uint32_t) sb->image->config.log_level)
+        || log.level < (uint32_t) sb->bindings.log_level)
     {
         return HL_OK;
     }
@@ -224,7 +231,7 @@ hl_output_print(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 {
     const hl_sink_t  *sink;
 
-    sink = sb->image->config.sink;
+    sink = sb->bindings.sink;
 
     if (sink == NULL || sink->print == NULL) {
         return HL_OK;
@@ -245,7 +252,7 @@ hl_output_status(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
         return hl_output_malformed(err, "status");
     }
 
-    sink = sb->image->config.sink;
+    sink = sb->bindings.sink;
 
     if (sink == NULL || sink->status == NULL) {
         return HL_OK;
@@ -270,7 +277,7 @@ hl_output_header(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
         return hl_output_malformed(err, "header");
     }
 
-    sink = sb->image->config.sink;
+    sink = sb->bindings.sink;
 
     if (sink == NULL || sink->header == NULL) {
         return HL_OK;
@@ -286,7 +293,7 @@ hl_output_body(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 {
     const hl_sink_t  *sink;
 
-    sink = sb->image->config.sink;
+    sink = sb->bindings.sink;
 
     if (sink == NULL || sink->body == NULL) {
         return HL_OK;
@@ -312,6 +319,7 @@ hl_output_result(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 static hl_status_t
 hl_output_guest_error(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 {
+    char             name[32];
     char             text[HL_ERROR_TEXT];
     const void      *message;
     hl_abi_error_t   head;
@@ -325,7 +333,8 @@ hl_output_guest_error(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
     }
 
     (void) hl_error_set(err, HL_ERR_GUEST,
-                        "Guest error occurred %u: %.440s", head.code,
+                        "Guest error occurred %s: %.440s",
+                        hl_guest_code_name(head.code, name, sizeof(name)),
                         hl_error_escape(text, sizeof(text), message,
                                         head.message_len));
     err->guest_code = head.code;
@@ -356,6 +365,23 @@ hl_output_abort(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
     err->guest_code = head.code;
 
     return HL_ERR_ABORTED;
+}
+
+
+static hl_status_t
+hl_output_handler(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    hl_gva_t  handler;
+
+    if (!hl_cursor_copy(record, &handler, sizeof(handler))
+        || handler >= HL_GVA_END)
+    {
+        return hl_output_malformed(err, "handler");
+    }
+
+    sb->handler = handler;
+
+    return HL_OK;
 }
 
 

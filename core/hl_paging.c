@@ -49,7 +49,7 @@ hl_paging_size(const hl_layout_t *layout)
     for (i = 0; i < layout->region_count; i++) {
         r = &layout->regions[i];
 
-        for (level = 1; level < HL_PAGING_LEVELS; level++) {
+        for (level = 1; level < HL_PAGING_LEVELS && r->size > 0; level++) {
             tables += ((r->gva + r->size - 1) >> hl_paging_shift(level))
                       - (r->gva >> hl_paging_shift(level)) + 1;
         }

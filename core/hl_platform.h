@@ -19,7 +19,7 @@ typedef struct hl_vcpu_state_s  hl_vcpu_state_t;
 typedef enum {
     HL_EXIT_PARK,               /* by park(), all visible state in order */
     HL_EXIT_HYPERCALL,          /* by leave() */
-    HL_EXIT_SLICE,              /* the deadline has passed */
+    HL_EXIT_SIGNAL,             /* by a signal: the deadline, or another */
     HL_EXIT_FAULT,              /* an exception */
     HL_EXIT_VIOLATION,          /* left, but as no guest may: *err says */
     HL_EXIT_BROKEN              /* the vCPU cannot go on: *err says */
@@ -28,9 +28,15 @@ typedef enum {
 typedef struct {
     hl_exit_kind_t  kind;
     uint32_t        hypercall;  /* hl_abi_hypercall_t, unchecked */
-    uint64_t        argument;   /* RDI, unchecked */
-    bool            counted;    /* the guest left of its own doing */
+    uint64_t        argument;   /* of park() or leave(), unchecked */
 } hl_exit_t;
+
+
+/* The guest's time-stamp counter: what RDTSC gives there. */
+typedef struct {
+    uint64_t  offset;           /* to be added to the host's */
+    uint64_t  khz;
+} hl_tsc_t;
 
 
 typedef struct {
@@ -40,12 +46,18 @@ typedef struct {
                            hl_error_t *err);
     void         (*destroy)(hl_vm_t *vm);
 
-    /* Until the guest leaves or "deadline"; "now" is hl_now(). */
+    /* Until the guest leaves, a signal comes, or "deadline"; "now" is
+       hl_now().  *err is set for the exits that say so. */
     void         (*run)(hl_vm_t *vm, uint64_t now, uint64_t deadline,
-                        hl_exit_t *exit, uint64_t *runs, hl_error_t *err);
+                        hl_exit_t *exit, hl_error_t *err);
 
     /* After HL_EXIT_FAULT. */
     void         (*fault)(hl_vm_t *vm, hl_fault_t *fault);
+
+    /* The next run() goes on in the guest, at CPL 3, with these registers,
+       in the order of the instruction set; rip is below HL_GVA_END. */
+    void         (*jump)(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
+                         const uint64_t gpr[16]);
 
     /* Completes what the last exit left open inside of the vCPU, so that
        nothing of it can reach memory or registers later. */
@@ -59,6 +71,13 @@ typedef struct {
        and says so in *rebuilt: its dirty log is empty then. */
     hl_status_t  (*reset)(hl_vm_t *vm, const hl_vcpu_state_t *state,
                           bool *rebuilt, hl_error_t *err);
+
+    /* From the next reset() on, the VM is one of this image, which has the
+       same layout. */
+    void         (*rebind)(hl_vm_t *vm, const hl_image_t *image);
+
+    /* As it is since the VM was made or made anew. */
+    const hl_tsc_t  *(*tsc)(hl_vm_t *vm);
 
     /* A bit for each page of the writable slot that was written since its
        bit was cleared; a superset, bits stay set until they are cleared. */

@@ -36,6 +36,7 @@ typedef hl_status_t (*hl_restore_run_pt)(hl_sandbox_t *sb, size_t offset,
     size_t len, hl_error_t *err);
 
 
+static void hl_restore_image(hl_sandbox_t *sb, hl_snapshot_t *snapshot);
 static hl_status_t hl_restore_check(const hl_sandbox_t *sb,
     const hl_snapshot_t *snapshot, hl_error_t *err);
 static hl_status_t hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
@@ -92,15 +93,70 @@ hl_restore_rebase(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
     memset(sb->last, 0, sb->log_words * sizeof(uint64_t));
     sb->learning = 0;
 
-    hl_image_params(sb->image, snapshot->entry, sb->rw);
     sb->input_end = 0;
     sb->body_end = 0;
     sb->reply_end = 0;
 
     old = sb->base;
     sb->base = hl_snapshot_hold(snapshot);
-    sb->entry = snapshot->entry;
     hl_snapshot_release(old);
+
+    hl_restore_image(sb, snapshot);
+    hl_sandbox_publish(sb);
+
+    return HL_OK;
+}
+
+
+/* The snapshot may be of another guest, if its layout is the same. */
+static void
+hl_restore_image(hl_sandbox_t *sb, hl_snapshot_t *snapshot)
+{
+    sb->entry = snapshot->entry;
+
+    if (sb->functions != snapshot->functions) {
+        hl_functions_release(sb->functions);
+        sb->functions = hl_functions_hold(snapshot->functions);
+    }
+
+    if (sb->image != snapshot->image) {
+        sb->host->platform->rebind(sb->vm, snapshot->image);
+        sb->clean = false;
+
+        hl_image_release(sb->image);
+        sb->image = hl_image_hold(snapshot->image);
+    }
+}
+
+
+void
+hl_sandbox_touched(hl_sandbox_t *sb, const uint8_t *p, size_t len)
+{
+    size_t  page, last;
+
+    page = (size_t) (p - sb->rw) >> HL_PAGE_SHIFT;
+    last = (size_t) (p + len - 1 - sb->rw) >> HL_PAGE_SHIFT;
+
+    for ( ; page <= last; page++) {
+        sb->touched[page / 64] |= 1ull << (page % 64);
+    }
+
+    sb->any_touched = true;
+}
+
+
+hl_status_t
+hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err)
+{
+    size_t  i;
+
+    if (sb->host->platform->get_log(sb->vm, sb->log, err) != HL_OK) {
+        return err->status;
+    }
+
+    for (i = 0; sb->any_touched && i < sb->log_words; i++) {
+        sb->log[i] |= sb->touched[i];
+    }
 
     return HL_OK;
 }
@@ -120,12 +176,20 @@ hl_restore_check(const hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
                             "the sandbox has not evolved yet");
     }
 
-    if (sb->image != snapshot->image) {
-        return hl_error_set(err, HL_ERR_ARGUMENT, "the snapshot is of "
-                            "another guest or configuration");
+    if (sb->image == snapshot->image) {
+        return HL_OK;
     }
 
-    return HL_OK;
+    if (!hl_layout_equal(&sb->image->layout, &snapshot->image->layout)
+        || sb->image->clock != snapshot->image->clock
+        || sb->image->user_data != snapshot->image->user_data)
+    {
+        return hl_error_set(err, HL_ERR_SNAPSHOT_LAYOUT, "the snapshot is of "
+                            "another layout: sizes, segments, clock or "
+                            "init_data differ");
+    }
+
+    return hl_hostfn_covers(&sb->bindings, &snapshot->bindings, err);
 }
 
 
@@ -156,6 +220,13 @@ hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
     }
 
     hl_call_wipe(sb);
+
+    if (sb->any_touched) {
+        memset(sb->touched, 0, sb->log_words * sizeof(uint64_t));
+        sb->any_touched = false;
+    }
+
+    sb->handler = snapshot->handler;
 
     params = hl_sandbox_params(sb);
     params->calls = 0;
@@ -189,7 +260,7 @@ hl_restore_memory(hl_sandbox_t *sb, hl_error_t *err)
     size_t     count;
     uint64_t  *swap;
 
-    if (sb->host->platform->get_log(sb->vm, sb->log, err) != HL_OK) {
+    if (hl_sandbox_get_log(sb, err) != HL_OK) {
         return err->status;
     }
 

@@ -17,6 +17,9 @@
 
 static hl_stop_t hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit,
     hl_error_t *err);
+static hl_stop_t hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit,
+    hl_error_t *err);
+static hl_stop_t hl_run_cancelled(hl_sandbox_t *sb, hl_error_t *err);
 static hl_stop_t hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit,
     hl_error_t *err);
 static hl_status_t hl_run_start(hl_sandbox_t *sb, hl_error_t *err);
@@ -65,22 +68,28 @@ hl_sandbox_finish(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
 hl_stop_t
 hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
 {
-    uint64_t    now, before;
-    hl_exit_t   exit;
-    hl_stop_t   stop;
+    uint64_t   now, before;
+    hl_exit_t  exit;
+    hl_stop_t  stop;
 
     now = hl_now();
 
     do {
+        if (!hl_interrupt_enter(sb->interrupt)) {
+            return hl_run_cancelled(sb, err);
+        }
+
         before = now;
         sb->clean = false;
 
-        sb->host->platform->run(sb->vm, now, deadline, &exit,
-                                &sb->stats.runs, err);
+        hl_clock_publish(sb, now);
+        sb->host->platform->run(sb->vm, now, deadline, &exit, err);
+
+        hl_interrupt_leave(sb->interrupt);
 
         now = hl_now();
+        sb->stats.runs++;
         sb->stats.guest_ns += now - before;
-        sb->stats.exits += exit.counted;
 
         stop = hl_run_exit(sb, &exit, err);
 
@@ -93,38 +102,76 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
 static hl_stop_t
 hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
 {
+    if (exit->kind == HL_EXIT_SIGNAL) {
+
+        /* the slice's end, a cancellation, or nobody's: the loop knows */
+
+        return HL_STOP_NONE;
+    }
+
+    sb->stats.exits++;
+
     switch (exit->kind) {
 
     case HL_EXIT_PARK:
         return hl_run_parked(sb, exit, err);
 
     case HL_EXIT_HYPERCALL:
-        if (exit->hypercall < HL_HYPERCALL_FLUSH
-            || exit->hypercall > HL_HYPERCALL_ABORT)
-        {
-            (void) hl_error_set(err, HL_ERR_PROTOCOL, "the guest made the "
-                                "unknown hypercall %u", exit->hypercall);
-            return hl_run_failed(sb);
-        }
-
-        if (hl_output_take(sb, exit->hypercall, err) != HL_OK) {
-            return hl_run_failed(sb);
-        }
-
-        return HL_STOP_NONE;
-
-    case HL_EXIT_SLICE:
-        return HL_STOP_SLICE;
+        return hl_run_hypercall(sb, exit, err);
 
     case HL_EXIT_FAULT:
         sb->host->platform->fault(sb->vm, &sb->fault);
         sb->has_fault = true;
+
+        if (hl_exception_deliver(sb)) {
+            return HL_STOP_NONE;
+        }
+
         (void) hl_fault_describe(sb, &sb->fault, err);
         return hl_run_failed(sb);
 
     default: /* HL_EXIT_VIOLATION, HL_EXIT_BROKEN */
         return hl_run_failed(sb);
     }
+}
+
+
+static hl_stop_t
+hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
+{
+    switch (exit->hypercall) {
+
+    case HL_HYPERCALL_FLUSH:
+    case HL_HYPERCALL_CALL:
+    case HL_HYPERCALL_ABORT:
+        if (hl_output_take(sb, exit->hypercall, err) == HL_OK) {
+            return HL_STOP_NONE;
+        }
+
+        break;
+
+    case HL_HYPERCALL_RESUME:
+        if (hl_exception_resume(sb, exit->argument, err) == HL_OK) {
+            return HL_STOP_NONE;
+        }
+
+        break;
+
+    case HL_HYPERCALL_FAULT:
+        if (sb->has_fault) {
+            (void) hl_fault_describe(sb, &sb->fault, err);
+            break;
+        }
+
+        /* fall through */
+
+    default:
+        (void) hl_error_set(err, HL_ERR_PROTOCOL, "the guest made the "
+                            "unknown hypercall %u", exit->hypercall);
+        break;
+    }
+
+    return hl_run_failed(sb);
 }
 
 
@@ -143,6 +190,7 @@ hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
         }
 
         sb->entry = exit->argument;
+        sb->has_fault = false;
         return HL_STOP_DONE;
     }
 
@@ -151,6 +199,7 @@ hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
     }
 
     sb->state = HL_SANDBOX_READY;
+    sb->has_fault = false;
 
     if (status == HL_ERR_GUEST) {
         sb->has_result = false;
@@ -161,7 +210,7 @@ hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
         && (!sb->has_result || sb->result.type != sb->expected))
     {
         (void) hl_error_set(err, HL_ERR_OUTPUT,
-                            "the function returned %s, expected was %s",
+                            "Failed To Convert Return Value %s to %s",
                             sb->has_result ? hl_type_name(sb->result.type)
                                            : "nothing",
                             hl_type_name(sb->expected));
@@ -181,10 +230,22 @@ hl_run_start(hl_sandbox_t *sb, hl_error_t *err)
     params = hl_sandbox_params(sb);
     params->calls++;
 
+    params->log_level = sb->bindings.log_level;
+
     sb->started = true;
     sb->stats.calls++;
 
     return hl_host_entropy(sb->host, params->entropy, HL_ABI_ENTROPY, err);
+}
+
+
+static hl_stop_t
+hl_run_cancelled(hl_sandbox_t *sb, hl_error_t *err)
+{
+    (void) hl_error_set(err, HL_ERR_CANCELLED,
+                        "Execution was cancelled by the host.");
+
+    return hl_run_failed(sb);
 }
 
 

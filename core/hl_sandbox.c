@@ -14,6 +14,7 @@
 #include "hl_sandbox.h"
 
 
+static void hl_sandbox_bind(hl_sandbox_t *sb, const hl_config_t *config);
 static hl_status_t hl_sandbox_alloc(hl_sandbox_t **sb, hl_host_t *host,
     hl_image_t *image, int fd, hl_error_t *err);
 
@@ -22,20 +23,52 @@ hl_status_t
 hl_sandbox_create(hl_sandbox_t **sb, hl_host_t *host,
     const hl_guest_t *guest, const hl_config_t *config, hl_error_t *err)
 {
-    hl_image_t  *image;
+    hl_image_t   *image;
+    hl_status_t   status;
 
     if (hl_image_create(&image, guest, config, err) != HL_OK) {
         return err->status;
     }
 
-    if (hl_sandbox_alloc(sb, host, image, -1, err) == HL_OK) {
-        hl_image_populate(image, guest, (*sb)->rw);
-        err->status = HL_OK;
+    status = hl_sandbox_alloc(sb, host, image, -1, err);
+
+    if (status == HL_OK) {
+        hl_image_populate(image, guest, config, (*sb)->rw);
+        hl_sandbox_bind(*sb, config);
+        (*sb)->entry = image->entry;
+        hl_sandbox_publish(*sb);
     }
 
     hl_image_release(image);
 
-    return err->status;
+    return status;
+}
+
+
+static void
+hl_sandbox_bind(hl_sandbox_t *sb, const hl_config_t *config)
+{
+    sb->bindings.functions = config->functions;
+    sb->bindings.function_count = config->function_count;
+    sb->bindings.raw_functions = config->raw_functions;
+    sb->bindings.raw_function_count = config->raw_function_count;
+    sb->bindings.sink = config->sink;
+    sb->bindings.log_level = config->log_level;
+}
+
+
+void
+hl_sandbox_publish(hl_sandbox_t *sb)
+{
+    hl_abi_params_t  *params;
+
+    hl_image_params(sb->image, sb->rw);
+
+    params = hl_sandbox_params(sb);
+    params->entry = sb->entry;
+    params->log_level = sb->bindings.log_level;
+    params->counter = sb->counter.value;
+    params->time = sb->time;
 }
 
 
@@ -63,8 +96,6 @@ hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
         return err->status;
     }
 
-    hl_image_params(sb->image, sb->image->entry, sb->rw);
-
     if (hl_host_entropy(sb->host, hl_sandbox_params(sb)->entropy,
                         HL_ABI_ENTROPY, err)
         != HL_OK)
@@ -88,7 +119,7 @@ hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
         return err->status;
     }
 
-    hl_image_params(sb->image, sb->entry, sb->rw);
+    hl_sandbox_publish(sb);
     sb->state = HL_SANDBOX_READY;
 
     return HL_OK;
@@ -111,8 +142,10 @@ hl_sandbox_from_snapshot(hl_sandbox_t **sb, hl_host_t *host,
     s->base = hl_snapshot_hold(snapshot);
     s->functions = hl_functions_hold(snapshot->functions);
     s->entry = snapshot->entry;
+    s->handler = snapshot->handler;
+    s->bindings = snapshot->bindings;
 
-    hl_image_params(s->image, s->entry, s->rw);
+    hl_sandbox_publish(s);
 
     if (host->platform->create(&s->vm, host, s->image, s->rw, err) != HL_OK
         || host->platform->reset(s->vm, snapshot->state, &rebuilt, err)
@@ -137,6 +170,8 @@ hl_sandbox_destroy(hl_sandbox_t *sb)
         return;
     }
 
+    hl_interrupt_drop(sb->interrupt);
+
     if (sb->vm != NULL) {
         sb->host->platform->destroy(sb->vm);
     }
@@ -148,6 +183,7 @@ hl_sandbox_destroy(hl_sandbox_t *sb)
 
     free(sb->log);
     free(sb->last);
+    free(sb->touched);
     free(sb);
 }
 
@@ -163,6 +199,22 @@ hl_sandbox_state_t
 hl_sandbox_state(const hl_sandbox_t *sb)
 {
     return sb->state;
+}
+
+
+void
+hl_sandbox_set_log_level(hl_sandbox_t *sb, hl_log_level_t level)
+{
+    sb->bindings.log_level = level;
+}
+
+
+size_t
+hl_sandbox_memory(const hl_sandbox_t *sb, size_t *shared)
+{
+    *shared = sb->image->layout.ro_size;
+
+    return sb->image->layout.rw_size;
 }
 
 
@@ -209,8 +261,9 @@ hl_sandbox_alloc(hl_sandbox_t **sb, hl_host_t *host, hl_image_t *image,
     s->log_words = ((image->layout.rw_size >> HL_PAGE_SHIFT) + 63) / 64;
     s->log = calloc(s->log_words, sizeof(uint64_t));
     s->last = calloc(s->log_words, sizeof(uint64_t));
+    s->touched = calloc(s->log_words, sizeof(uint64_t));
 
-    if (s->log == NULL || s->last == NULL) {
+    if (s->log == NULL || s->last == NULL || s->touched == NULL) {
         (void) hl_error_system(err, ENOMEM, "calloc()");
         hl_sandbox_destroy(s);
         return err->status;

@@ -10,6 +10,7 @@
 
 #include "hl_functions.h"
 #include "hl_host.h"
+#include "hl_interrupt.h"
 
 
 /* What a guest is doing when it leaves: decides which records it may send. */
@@ -28,6 +29,23 @@ typedef enum {
 } hl_http_stage_t;
 
 
+/* The embedder's part of a configuration: no part of an image. */
+typedef struct {
+    const hl_host_function_t      *functions;
+    size_t                         function_count;
+    const hl_raw_host_function_t  *raw_functions;
+    size_t                         raw_function_count;
+    const hl_sink_t               *sink;
+    hl_log_level_t                 log_level;
+} hl_bindings_t;
+
+
+struct hl_counter_s {
+    hl_sandbox_t  *sandbox;             /* NULL: not created */
+    uint64_t       value;
+};
+
+
 struct hl_sandbox_s {
     hl_host_t           *host;
     hl_image_t          *image;
@@ -38,6 +56,11 @@ struct hl_sandbox_s {
     hl_gva_t             entry;         /* of the next call: dispatcher */
     hl_sandbox_state_t   state;
     void                *data;
+    hl_bindings_t        bindings;      /* what the guest may reach */
+    hl_counter_t         counter;
+    hl_interrupt_t      *interrupt;     /* NULL: there is no handle */
+    hl_gva_t             handler;       /* of exceptions; 0: there is none */
+    hl_abi_time_t        time;          /* as published last */
 
     /* the vCPU is parked: only memory has to be restored */
     bool                 clean;
@@ -62,6 +85,8 @@ struct hl_sandbox_s {
     size_t               log_words;
     uint64_t            *log;
     uint64_t            *last;
+    uint64_t            *touched;       /* by the host: KVM does not see it */
+    bool                 any_touched;
     unsigned             learning;      /* restores since the log was empty */
 
     hl_stats_t           stats;
@@ -73,6 +98,8 @@ struct hl_snapshot_s {
     hl_image_t       *image;
     hl_functions_t   *functions;
     hl_gva_t          entry;
+    hl_gva_t          handler;
+    hl_bindings_t     bindings;
     int               fd;               /* sealed memfd of the rw slot */
     const uint8_t    *pages;            /* the same, mapped read-only */
     uint64_t         *present;          /* pages that may be other than 0 */
@@ -88,6 +115,23 @@ struct hl_snapshot_s {
     ((hl_abi_params_t *) (void *) hl_sandbox_region(sb, HL_REGION_PARAMS))
 
 
+/* hl_sandbox.c: writes the parameters page, all of it. */
+void hl_sandbox_publish(hl_sandbox_t *sb);
+
+/* hl_restore.c: the host wrote to memory that is the guest's; and the log,
+ * of KVM and of this, goes to sb->log. */
+void hl_sandbox_touched(hl_sandbox_t *sb, const uint8_t *p, size_t len);
+hl_status_t hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err);
+
+/* hl_clock.c: before each entry; "now" is hl_now(). */
+void hl_clock_publish(hl_sandbox_t *sb, uint64_t now);
+
+/* hl_exception.c: whether the guest goes on in its handler, with sb->fault;
+ * and where the handler lets it go on. */
+bool hl_exception_deliver(hl_sandbox_t *sb);
+hl_status_t hl_exception_resume(hl_sandbox_t *sb, hl_gva_t frame,
+    hl_error_t *err);
+
 /* hl_output.c: takes the records that an exit brought; "hypercall" is the
  * guest's reason, unchecked. */
 hl_status_t hl_output_take(hl_sandbox_t *sb, uint32_t hypercall,
@@ -96,9 +140,16 @@ hl_status_t hl_output_take(hl_sandbox_t *sb, uint32_t hypercall,
 /* Reads a value of a record; its bytes stay in guest memory. */
 bool hl_output_value(hl_cursor_t *record, hl_value_t *value);
 
-/* hl_hostfn.c: answers a HL_REC_CALL into the reply area. */
+/* hl_hostfn.c: answers a HL_REC_CALL, a HL_REC_RAW_CALL into the reply
+ * area. */
 hl_status_t hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
+hl_status_t hl_hostfn_raw_call(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
+
+/* Whether all functions of "needed" are in "have", with the same types. */
+hl_status_t hl_hostfn_covers(const hl_bindings_t *have,
+    const hl_bindings_t *needed, hl_error_t *err);
 
 /* hl_call.c: writes a value into zeroed memory and returns its end; *room is
  * where the bytes lie.  The caller has checked that there is room. */

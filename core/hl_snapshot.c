@@ -35,9 +35,11 @@ hl_snapshot_create(hl_snapshot_t **snapshot, hl_sandbox_t *sb,
     const hl_platform_t   *platform;
 
     if (sb->state != HL_SANDBOX_READY) {
-        return hl_error_set(err, sb->state == HL_SANDBOX_POISONED
-                                 ? HL_ERR_POISONED : HL_ERR_ARGUMENT,
-                            "only a ready sandbox can be frozen");
+        return sb->state == HL_SANDBOX_POISONED
+               ? hl_error_set(err, HL_ERR_POISONED,
+                              "The sandbox was poisoned")
+               : hl_error_set(err, HL_ERR_ARGUMENT,
+                              "only a ready sandbox can be frozen");
     }
 
     s = calloc(1, sizeof(hl_snapshot_t));
@@ -50,6 +52,8 @@ hl_snapshot_create(hl_snapshot_t **snapshot, hl_sandbox_t *sb,
     s->image = hl_image_hold(sb->image);
     s->functions = hl_functions_hold(sb->functions);
     s->entry = sb->entry;
+    s->handler = sb->handler;
+    s->bindings = sb->bindings;
 
     platform = sb->host->platform;
     platform->settle(sb->vm);
@@ -147,7 +151,7 @@ hl_snapshot_present(hl_snapshot_t *snapshot, hl_sandbox_t *sb,
         return hl_error_system(err, ENOMEM, "calloc()");
     }
 
-    if (sb->host->platform->get_log(sb->vm, sb->log, err) != HL_OK) {
+    if (hl_sandbox_get_log(sb, err) != HL_OK) {
         return err->status;
     }
 
@@ -164,7 +168,7 @@ hl_snapshot_present(hl_snapshot_t *snapshot, hl_sandbox_t *sb,
     l = &sb->image->layout;
     hl_snapshot_mark(snapshot->present, l->tables, l->tables_size);
 
-    for (i = HL_REGION_SEGMENT; i < l->region_count; i++) {
+    for (i = HL_REGION_USER_DATA; i < l->region_count; i++) {
         r = &l->regions[i];
 
         if (r->slot == HL_SLOT_RW) {

@@ -25,6 +25,7 @@
 #define HL_NS  1000000000ull
 
 
+static uint64_t hl_clock(clockid_t id);
 static void hl_timer_arm(hl_timer_t *timer, uint64_t expiry);
 static void hl_timer_handler(int signo, siginfo_t *info, void *context);
 
@@ -32,9 +33,23 @@ static void hl_timer_handler(int signo, siginfo_t *info, void *context);
 uint64_t
 hl_now(void)
 {
+    return hl_clock(CLOCK_MONOTONIC);
+}
+
+
+uint64_t
+hl_now_real(void)
+{
+    return hl_clock(CLOCK_REALTIME);
+}
+
+
+static uint64_t
+hl_clock(clockid_t id)
+{
     struct timespec  ts;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    (void) clock_gettime(id, &ts);
 
     return (uint64_t) ts.tv_sec * HL_NS + (uint64_t) ts.tv_nsec;
 }
@@ -72,11 +87,13 @@ hl_timer_create(hl_timer_t *timer, int signo, hl_error_t *err)
         return hl_error_system(err, errno, "sigaction()");
     }
 
+    timer->tid = (pid_t) syscall(SYS_gettid);
+
     memset(&ev, 0, sizeof(ev));
     ev.sigev_notify = SIGEV_THREAD_ID;
     ev.sigev_signo = signo;
     ev.sigev_value.sival_ptr = timer;
-    ev.sigev_notify_thread_id = (int) syscall(SYS_gettid);
+    ev.sigev_notify_thread_id = timer->tid;
 
     if (timer_create(CLOCK_MONOTONIC, &ev, &timer->id) == -1) {
         (void) hl_error_system(err, errno, "timer_create()");
@@ -147,6 +164,24 @@ hl_timer_disarm(hl_timer_t *timer)
 }
 
 
+/* A queued signal, since it carries the timer's address as the timer's do. */
+void
+hl_timer_kick(const hl_timer_t *timer)
+{
+    siginfo_t  info;
+
+    memset(&info, 0, sizeof(info));
+    info.si_signo = timer->signo;
+    info.si_code = SI_QUEUE;
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_ptr = (void *) (uintptr_t) timer;
+
+    (void) syscall(SYS_rt_tgsigqueueinfo, getpid(), timer->tid,
+                   timer->signo, &info);
+}
+
+
 /* At 0: disarms.  Also called by the handler: timer_settime() may be. */
 static void
 hl_timer_arm(hl_timer_t *timer, uint64_t expiry)
@@ -177,17 +212,20 @@ hl_timer_handler(int signo, siginfo_t *info, void *context)
     (void) signo;
     (void) context;
 
-    if (info->si_code != SI_TIMER) {
+    if (info->si_code != SI_TIMER && info->si_code != SI_QUEUE) {
         return;
     }
 
     err = errno;
     timer = info->si_value.sival_ptr;
     flag = timer->flag;
-    timer->armed = false;
+
+    if (info->si_code == SI_TIMER) {
+        timer->armed = false;
+    }
 
     if (flag != NULL) {
-        if (hl_now() >= timer->deadline) {
+        if (info->si_code == SI_QUEUE || hl_now() >= timer->deadline) {
             *flag = 1;
 
         } else {

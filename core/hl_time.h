@@ -15,6 +15,7 @@
 #define _HL_TIME_H_INCLUDED_
 
 
+#include <sys/types.h>
 #include <time.h>
 
 #include "hyperlight.h"
@@ -23,6 +24,7 @@
 typedef struct {
     timer_t                     id;
     int                         signo;
+    pid_t                       tid;        /* whose it is */
     volatile bool               armed;
     volatile uint64_t           expiry;     /* ns; if armed */
 
@@ -32,8 +34,16 @@ typedef struct {
 } hl_timer_t;
 
 
-/* CLOCK_MONOTONIC in ns. */
+/* CLOCK_MONOTONIC and CLOCK_REALTIME in ns. */
 uint64_t hl_now(void);
+uint64_t hl_now_real(void);
+
+/* The host's time-stamp counter. */
+static inline uint64_t
+hl_tsc(void)
+{
+    return __builtin_ia32_rdtsc();
+}
 
 /*
  * Installs the handler, for this thread.  "timer" must not move until
@@ -48,6 +58,9 @@ void hl_timer_begin(hl_timer_t *timer, volatile uint8_t *flag, uint64_t now,
 void hl_timer_end(hl_timer_t *timer);
 
 void hl_timer_disarm(hl_timer_t *timer);
+
+/* From any thread: what is between begin and end now is interrupted. */
+void hl_timer_kick(const hl_timer_t *timer);
 
 
 #endif /* _HL_TIME_H_INCLUDED_ */

@@ -18,6 +18,7 @@
 #define HL_CR0_WP            (1ull << 16)
 #define HL_CR0_PG            (1ull << 31)
 
+#define HL_CR4_TSD           (1ull << 2)
 #define HL_CR4_PAE           (1ull << 5)
 #define HL_CR4_OSFXSR        (1ull << 9)
 #define HL_CR4_OSXMMEXCPT    (1ull << 10)
@@ -31,6 +32,7 @@
 #define HL_EFER_NXE          (1ull << 11)
 
 #define HL_RFLAGS_FIXED      (1ull << 1)
+#define HL_RFLAGS_STATUS     0x8d5ull       /* CF PF AF ZF SF OF */
 #define HL_RFLAGS_TF         (1ull << 8)
 #define HL_RFLAGS_DF         (1ull << 10)
 #define HL_RFLAGS_IOPL       (3ull << 12)

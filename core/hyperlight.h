@@ -34,6 +34,19 @@
 #include "hl_abi.h"
 
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+
+#define HL_VERSION  "0.1.0"
+
+/* Of the library that is linked; hl_build() adds compiler and ABI. */
+const char *hl_version(void);
+const char *hl_build(void);
+
+
+/* Codes are stable: new ones are added at the end. */
 typedef enum {
     HL_OK = 0,
     HL_ERR_ARGUMENT,            /* the caller's mistake, or wrong state */
@@ -51,7 +64,12 @@ typedef enum {
     HL_ERR_PROTOCOL,            /* the guest left as no guest may leave */
     HL_ERR_TIMEOUT,             /* over its CPU or wall time */
     HL_ERR_POISONED,            /* restore it first */
-    HL_ERR_UNRECOVERABLE        /* only destroy is left */
+    HL_ERR_UNRECOVERABLE,       /* only destroy is left */
+    HL_ERR_CANCELLED,           /* by hl_interrupt_kill() */
+    HL_ERR_MEMORY_TOO_SMALL,    /* a size of the configuration */
+    HL_ERR_MEMORY_TOO_BIG,
+    HL_ERR_SNAPSHOT_LAYOUT,     /* the snapshot is of another layout */
+    HL_ERR_SNAPSHOT_FUNCTIONS   /* it needs host functions that lack here */
 } hl_status_t;
 
 
@@ -166,6 +184,22 @@ typedef struct {
 
 
 /*
+ * The same by a number, bytes in and bytes out: for an SDK of the embedder's
+ * own.  Numbers from 0x10000 on.  The bytes of *result, VecBytes by now, are
+ * copied at once after it returned.
+ */
+typedef hl_status_t (*hl_raw_host_function_pt)(void *data, const void *in,
+    size_t len, hl_value_t *result, hl_error_t *err);
+
+typedef struct {
+    uint32_t                  id;
+    hl_raw_host_function_pt   function;
+} hl_raw_host_function_t;
+
+#define HL_RAW_ID_MIN  0x10000
+
+
+/*
  * What a guest puts out besides host calls, handed over in the guest's
  * order, each once, at the exit that brings it.  Pointers are into guest
  * memory and valid until the function returns.  An error ends the call with
@@ -189,23 +223,54 @@ typedef struct {
 
 /* ---- sandbox ----------------------------------------------------------- */
 
-/* Sizes in bytes, rounded up to pages. */
+/*
+ * A file in the guest's address space, read-only: copied when the sandbox is
+ * created, shared by those that come from its snapshots.
+ */
 typedef struct {
-    size_t                     heap;
-    size_t                     stack;
-    size_t                     input;     /* one call, metadata included */
-    size_t                     headers;   /* of input, for HTTP metadata */
-    size_t                     output;    /* all records of one exit */
-    hl_log_level_t             log_level; /* guests drop what is below */
-    const hl_host_function_t  *functions; /* must outlive the sandbox */
-    size_t                     function_count;
-    const hl_sink_t           *sink;      /* must outlive the sandbox */
+    const char  *path;
+    uint64_t     address;       /* a multiple of 4096, where nothing else is */
+    bool         executable;
+} hl_file_map_t;
+
+#define HL_FILES_MAX  8
+
+/* Host functions and sink must outlive the sandbox; the rest is copied. */
+typedef struct {
+    /* sizes in bytes, rounded up to pages */
+    size_t                         heap;
+    size_t                         stack;
+    size_t                         input;     /* a call, with its metadata */
+    size_t                         headers;   /* of input, for metadata */
+    size_t                         output;    /* all records of one exit */
+
+    bool                           clock;     /* clocks, and RDTSC */
+    hl_log_level_t                 log_level; /* guests drop what is below */
+
+    const void                    *init_data; /* hl_user_data() of a guest */
+    size_t                         init_data_size;
+    bool                           init_data_writable;
+
+    const hl_file_map_t           *files;
+    size_t                         file_count;
+
+    const hl_host_function_t      *functions;
+    size_t                         function_count;
+    const hl_raw_host_function_t  *raw_functions;
+    size_t                         raw_function_count;
+    const hl_sink_t               *sink;
 } hl_config_t;
 
-/* DESIGN's defaults: heap 1m, stack 64k, input 128k, headers 32k, ... */
+/*
+ * Heap 1 MiB, stack 64 KiB, input 128 KiB, headers 32 KiB of it, output
+ * 128 KiB, a clock, log level Warning; nothing else.
+ */
 void hl_config_init(hl_config_t *config);
 
-/* HL_ERR_ARGUMENT names the member that is out of its bounds. */
+/*
+ * HL_ERR_MEMORY_TOO_SMALL, HL_ERR_MEMORY_TOO_BIG, HL_ERR_ARGUMENT name what
+ * is out of its bounds.
+ */
 hl_status_t hl_config_check(const hl_config_t *config, hl_error_t *err);
 
 /* Lays the guest out in memory; no VM yet. */
@@ -219,7 +284,10 @@ hl_status_t hl_sandbox_create(hl_sandbox_t **sb, hl_host_t *host,
 hl_status_t hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns,
     hl_error_t *err);
 
-/* A further sandbox, ready for calls, sharing the snapshot's pages. */
+/*
+ * A further sandbox, ready for calls, sharing the snapshot's pages, with the
+ * host functions, sink and log level of the sandbox that was frozen.
+ */
 hl_status_t hl_sandbox_from_snapshot(hl_sandbox_t **sb, hl_host_t *host,
     hl_snapshot_t *snapshot, hl_error_t *err);
 
@@ -238,6 +306,56 @@ typedef enum {
 } hl_sandbox_state_t;
 
 hl_sandbox_state_t hl_sandbox_state(const hl_sandbox_t *sb);
+
+/* From the next call on. */
+void hl_sandbox_set_log_level(hl_sandbox_t *sb, hl_log_level_t level);
+
+/* Bytes of guest memory: the sandbox's own slot, and the shared one. */
+size_t hl_sandbox_memory(const hl_sandbox_t *sb, size_t *shared);
+
+
+/* ---- guest counter ----------------------------------------------------- */
+
+/*
+ * A number that the host keeps and the guest reads, hl_guest_counter(): the
+ * host's value counts, no guest can change it, and no restore does.  It goes
+ * with the sandbox.
+ */
+typedef struct hl_counter_s  hl_counter_t;
+
+/* Once for a sandbox: "GuestCounter has already been created ..." */
+hl_status_t hl_counter_create(hl_counter_t **counter, hl_sandbox_t *sb,
+    hl_error_t *err);
+
+/* "GuestCounter overflow", "GuestCounter underflow": nothing is changed. */
+hl_status_t hl_counter_increment(hl_counter_t *counter, hl_error_t *err);
+hl_status_t hl_counter_decrement(hl_counter_t *counter, hl_error_t *err);
+
+uint64_t hl_counter_value(const hl_counter_t *counter);
+
+
+/* ---- interrupt --------------------------------------------------------- */
+
+/*
+ * Ends a call from another thread.  All functions but create are thread-safe;
+ * a handle may outlive its sandbox.
+ */
+typedef struct hl_interrupt_s  hl_interrupt_t;
+
+/* In the sandbox's thread.  Every call gives a new hold on the same handle. */
+hl_status_t hl_interrupt_create(hl_interrupt_t **interrupt, hl_sandbox_t *sb,
+    hl_error_t *err);
+void hl_interrupt_release(hl_interrupt_t *interrupt);
+
+/*
+ * The call that was begun ends with HL_ERR_CANCELLED, unless the guest is
+ * done before it notices.  Blocks until the vCPU has left; true if it had to
+ * be made to.  Without a call it does nothing: each call begins uncancelled.
+ */
+bool hl_interrupt_kill(hl_interrupt_t *interrupt);
+
+/* Whether the sandbox is gone. */
+bool hl_interrupt_dropped(const hl_interrupt_t *interrupt);
 
 
 /* ---- function table ---------------------------------------------------- */
@@ -355,8 +473,10 @@ void hl_snapshot_release(hl_snapshot_t *snapshot);
 
 /*
  * Puts memory, registers and FPU back, whatever the guest did.  The
- * snapshot must be of the same guest and configuration (HL_ERR_ARGUMENT,
- * and nothing is changed).  HL_ERR_SYSTEM leaves it unrecoverable.
+ * snapshot's layout must be that of the sandbox, and the host functions of
+ * the sandbox that was frozen must be here, with the same signatures
+ * (HL_ERR_SNAPSHOT_LAYOUT, HL_ERR_SNAPSHOT_FUNCTIONS: nothing is changed).
+ * HL_ERR_SYSTEM leaves it unrecoverable.
  */
 hl_status_t hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
     hl_error_t *err);
@@ -374,6 +494,11 @@ typedef struct {
 } hl_stats_t;
 
 const hl_stats_t *hl_sandbox_stats(const hl_sandbox_t *sb);
+
+
+#ifdef __cplusplus
+}
+#endif
 
 
 #endif /* _HYPERLIGHT_H_INCLUDED_ */
