@@ -171,10 +171,10 @@ static char *
 ngx_http_hyperlight_open_kvm(ngx_conf_t *cf,
     ngx_http_hyperlight_main_conf_t *hmcf)
 {
-    int                      fd;
-    hl_error_t               err;
-    ngx_pool_cleanup_t      *cln;
-    ngx_pool_cleanup_file_t *clnf;
+    int                       fd;
+    hl_error_t                err;
+    ngx_pool_cleanup_t       *cln;
+    ngx_pool_cleanup_file_t  *clnf;
 
     cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_pool_cleanup_file_t));
     if (cln == NULL) {

@@ -14,10 +14,9 @@
 #include "ngx_http_hyperlight.h"
 
 
-#define NGX_HTTP_HYPERLIGHT_RETRY_AFTER  "1"
+#define NGX_HTTP_HYPERLIGHT_RETRY_AFTER       "1"
 
-
-/* HTTP has it, nginx has not. */
+/* RFC 6585, 5.  nginx knows its own 494, which clients see as 400. */
 #define NGX_HTTP_HYPERLIGHT_FIELDS_TOO_LARGE  431
 
 
@@ -347,6 +346,16 @@ ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
 
     if (result == NULL) {
         return hl_error_set(err, HL_ERR_OUTPUT, "there is no result");
+    }
+
+    if (function->result == HL_TYPE_STRING
+        && hl_check_string(result->v.bytes.data, result->v.bytes.len, err)
+           != HL_OK)
+    {
+        /* not the client's String but the guest's */
+
+        err->status = HL_ERR_OUTPUT;
+        return err->status;
     }
 
     return ngx_http_hyperlight_put_body(ctx, result->v.bytes.data,

@@ -44,6 +44,8 @@ const hl_sink_t  ngx_http_hyperlight_sink = {
 };
 
 
+/* HostPrint is the core's: it comes as what is written to stdout does. */
+
 const hl_host_function_t  ngx_http_hyperlight_functions[] = {
 
     { "GetHeader", HL_TYPE_STRING, 1, { HL_TYPE_STRING },
@@ -53,12 +55,6 @@ const hl_host_function_t  ngx_http_hyperlight_functions[] = {
 const size_t  ngx_http_hyperlight_nfunctions =
                   sizeof(ngx_http_hyperlight_functions)
                   / sizeof(ngx_http_hyperlight_functions[0]);
-
-
-/*
- * HostPrint is the core's: it, and what a guest writes to stdout and stderr,
- * are all ngx_http_hyperlight_put_print().
- */
 
 
 /* In the order of hl_log_level_t. */
