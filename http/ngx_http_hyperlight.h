@@ -1,0 +1,198 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight.h: what the files of the module share.
+ *
+ *     configuration    main conf -> guests;  location conf -> one guest
+ *     worker process   main conf -> worker -> host, a pool for each guest
+ *     call             context -> the request, and the sandbox that serves it
+ *
+ * Configuration belongs to the cycle and is read by the master; the worker
+ * hangs on it, and is made in the process that runs the guests.
+ */
+
+#ifndef _NGX_HTTP_HYPERLIGHT_H_INCLUDED_
+#define _NGX_HTTP_HYPERLIGHT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "hyperlight.h"
+
+
+/* The longest that any time limit may be, in milliseconds. */
+#define NGX_HTTP_HYPERLIGHT_TIME_MAX      60000
+
+/* What a guest may put out in one request. */
+#define NGX_HTTP_HYPERLIGHT_HEADERS_MAX   100
+#define NGX_HTTP_HYPERLIGHT_HEADERS_SIZE  (32 * 1024)
+#define NGX_HTTP_HYPERLIGHT_LOG_LINES     256
+
+/*
+ * Of a guest's text in one line of error_log, escaped: half of what nginx
+ * writes (NGX_MAX_ERROR_STR), to leave room for whose request it was.
+ */
+#define NGX_HTTP_HYPERLIGHT_LOG_TEXT      1024
+
+
+typedef struct ngx_http_hyperlight_worker_s  ngx_http_hyperlight_worker_t;
+typedef struct ngx_http_hyperlight_pool_s    ngx_http_hyperlight_pool_t;
+typedef struct ngx_http_hyperlight_header_s  ngx_http_hyperlight_header_t;
+
+
+/* A "hyperlight_guest" block, or a name that waits for its block. */
+typedef struct {
+    ngx_str_t                         name;
+    ngx_uint_t                        index;      /* of its pool in a worker */
+
+    hl_guest_t                       *binary;
+    hl_config_t                       config;     /* sizes: whole pages */
+    ngx_msec_t                        cpu_limit;
+    ngx_msec_t                        timeout;
+    ngx_msec_t                        init_timeout;
+    ngx_uint_t                        log_level;  /* hl_log_level_t */
+
+    u_char                           *file_name;  /* where it is used, then */
+    ngx_uint_t                        line;       /* where the block starts */
+    unsigned                          defined:1;
+} ngx_http_hyperlight_guest_t;
+
+
+typedef struct {
+    ngx_array_t                       guests;
+                                     /* of ngx_http_hyperlight_guest_t * */
+    ngx_http_hyperlight_guest_t      *first;      /* block in the file */
+    ngx_flag_t                        required;
+    ngx_fd_t                          kvm_fd;
+    ngx_http_hyperlight_worker_t     *worker;     /* NULL in the master */
+} ngx_http_hyperlight_main_conf_t;
+
+
+typedef struct {
+    ngx_http_hyperlight_guest_t      *guest;
+    ngx_str_t                         function;   /* NUL-terminated */
+    ngx_msec_t                        cpu_limit;
+    ngx_msec_t                        timeout;
+} ngx_http_hyperlight_loc_conf_t;
+
+
+/* A response header of a guest, checked, with what is special about it. */
+typedef struct {
+    ngx_str_t                         name;
+    ngx_str_t                         value;
+    ngx_http_hyperlight_header_t     *special;    /* NULL: nothing */
+} ngx_http_hyperlight_field_t;
+
+
+/*
+ * One call, or the initialization of a guest, when there is no request.
+ * Sink and host functions get it as their data.
+ */
+typedef struct {
+    ngx_http_request_t               *request;
+    ngx_log_t                        *log;
+    ngx_http_hyperlight_guest_t      *guest;
+    ngx_str_t                        *function;
+    hl_sandbox_t                     *sandbox;
+
+    /* the response, kept apart until the call is over */
+    ngx_uint_t                        status;     /* 0: not set */
+    ngx_array_t                       headers;
+                                     /* of ngx_http_hyperlight_field_t */
+    size_t                            headers_size;
+    ngx_chain_t                      *body;
+    ngx_chain_t                      *last;
+    size_t                            body_size;
+
+    /* the line that the guest has begun to print */
+    u_char                           *line;
+    size_t                            line_len;
+    ngx_uint_t                        lines;      /* logged */
+
+    /* request headers that were joined for the guest */
+    u_char                           *joined;
+    size_t                            joined_size;
+} ngx_http_hyperlight_ctx_t;
+
+
+extern ngx_module_t  ngx_http_hyperlight_module;
+
+
+/* configuration: the block of a guest */
+
+ngx_http_hyperlight_guest_t *ngx_http_hyperlight_guest_get(ngx_conf_t *cf,
+    ngx_http_hyperlight_main_conf_t *hmcf, ngx_str_t *name);
+char *ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* For ngx_conf_set_msec_slot(): a limit, of at least one millisecond. */
+extern ngx_conf_post_t  ngx_http_hyperlight_time_post;
+
+#define ngx_http_hyperlight_body_room(guest)                                  \
+    ((guest)->config.input - (guest)->config.headers)
+
+
+/* a worker's sandboxes */
+
+void ngx_http_hyperlight_worker_start(ngx_http_hyperlight_main_conf_t *hmcf,
+    ngx_cycle_t *cycle);
+
+/* NULL: there is no worker. */
+ngx_http_hyperlight_pool_t *ngx_http_hyperlight_pool(
+    ngx_http_hyperlight_main_conf_t *hmcf, ngx_http_hyperlight_guest_t *guest);
+
+/*
+ * A call takes a sandbox, NULL if there is none to be had, and gives it back
+ * when it is over.  The restore is then due, and done as soon as the response
+ * is on its way; it does nothing where none is due.
+ */
+hl_sandbox_t *ngx_http_hyperlight_acquire(ngx_http_hyperlight_pool_t *pool);
+void ngx_http_hyperlight_release(ngx_http_hyperlight_pool_t *pool);
+void ngx_http_hyperlight_restore(ngx_http_hyperlight_pool_t *pool);
+
+
+/* a request, and its response */
+
+ngx_int_t ngx_http_hyperlight_handler(ngx_http_request_t *r);
+
+/* Logs the error, and returns the status of the response to it. */
+ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,
+    hl_error_t *err);
+
+/* Begins the call with all that the request has: NGX_OK, or a status. */
+ngx_int_t ngx_http_hyperlight_begin(ngx_http_hyperlight_ctx_t *ctx,
+    const hl_function_t *function);
+
+/* Members of the sink: HL_ERR_OUTPUT refuses what no response may have. */
+hl_status_t ngx_http_hyperlight_put_status(void *data, uint32_t status,
+    hl_error_t *err);
+hl_status_t ngx_http_hyperlight_put_header(void *data, const char *name,
+    size_t name_len, const char *value, size_t value_len, hl_error_t *err);
+hl_status_t ngx_http_hyperlight_put_body(void *data, const void *bytes,
+    size_t len, hl_error_t *err);
+
+ngx_int_t ngx_http_hyperlight_set_headers(ngx_http_hyperlight_ctx_t *ctx);
+ngx_int_t ngx_http_hyperlight_send(ngx_http_hyperlight_ctx_t *ctx);
+
+
+/* what a guest may call, and what it says */
+
+extern const hl_sink_t           ngx_http_hyperlight_sink;
+extern const hl_host_function_t  ngx_http_hyperlight_functions[];
+extern const size_t              ngx_http_hyperlight_nfunctions;
+
+/* Whose line it is goes first; "fmt" goes on from there. */
+void ngx_http_hyperlight_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level,
+    const char *fmt, ...);
+
+/* Logs the line that the guest has begun, and not ended. */
+void ngx_http_hyperlight_log_rest(ngx_http_hyperlight_ctx_t *ctx);
+
+/* All but printable ASCII as \xHH, as far as it fits; returns the end. */
+u_char *ngx_http_hyperlight_escape(u_char *dst, u_char *last,
+    const char *text, size_t len);
+
+
+#endif /* _NGX_HTTP_HYPERLIGHT_H_INCLUDED_ */

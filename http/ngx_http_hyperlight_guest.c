@@ -1,0 +1,376 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight_guest.c: the block "hyperlight_guest NAME { ... }".
+ *
+ * A guest may be used before its block, so a name becomes a guest when it is
+ * first seen, and the block defines it, as with upstreams and their zones.
+ */
+
+#include "ngx_http_hyperlight.h"
+
+
+static char *ngx_http_hyperlight_guest_directive(ngx_conf_t *cf,
+    ngx_command_t *dummy, void *conf);
+static char *ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
+    ngx_http_hyperlight_guest_t *guest);
+static char *ngx_http_hyperlight_guest_binary(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static void ngx_http_hyperlight_guest_cleanup(void *data);
+static char *ngx_http_hyperlight_guest_log_level(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_hyperlight_check_time(ngx_conf_t *cf, void *post,
+    void *data);
+
+
+ngx_conf_post_t  ngx_http_hyperlight_time_post = {
+    ngx_http_hyperlight_check_time
+};
+
+
+/* Only name, set, offset and post count. */
+
+#define ngx_http_hyperlight_guest_command(name, set, member, post)            \
+    { ngx_string(name), NGX_CONF_TAKE1, set, 0,                               \
+      offsetof(ngx_http_hyperlight_guest_t, member), post }
+
+static ngx_command_t  ngx_http_hyperlight_guest_commands[] = {
+
+    ngx_http_hyperlight_guest_command("binary",
+        ngx_http_hyperlight_guest_binary, binary, NULL),
+
+    ngx_http_hyperlight_guest_command("heap",
+        ngx_conf_set_size_slot, config.heap, NULL),
+
+    ngx_http_hyperlight_guest_command("stack",
+        ngx_conf_set_size_slot, config.stack, NULL),
+
+    ngx_http_hyperlight_guest_command("input",
+        ngx_conf_set_size_slot, config.input, NULL),
+
+    ngx_http_hyperlight_guest_command("headers",
+        ngx_conf_set_size_slot, config.headers, NULL),
+
+    ngx_http_hyperlight_guest_command("output",
+        ngx_conf_set_size_slot, config.output, NULL),
+
+    ngx_http_hyperlight_guest_command("cpu_limit",
+        ngx_conf_set_msec_slot, cpu_limit, &ngx_http_hyperlight_time_post),
+
+    ngx_http_hyperlight_guest_command("timeout",
+        ngx_conf_set_msec_slot, timeout, &ngx_http_hyperlight_time_post),
+
+    ngx_http_hyperlight_guest_command("init_timeout",
+        ngx_conf_set_msec_slot, init_timeout, &ngx_http_hyperlight_time_post),
+
+    ngx_http_hyperlight_guest_command("log_level",
+        ngx_http_hyperlight_guest_log_level, log_level, NULL),
+
+    ngx_null_command
+};
+
+
+static ngx_conf_enum_t  ngx_http_hyperlight_log_levels[] = {
+    { ngx_string("trace"), HL_LOG_TRACE },
+    { ngx_string("debug"), HL_LOG_DEBUG },
+    { ngx_string("info"), HL_LOG_INFORMATION },
+    { ngx_string("warn"), HL_LOG_WARNING },
+    { ngx_string("error"), HL_LOG_ERROR },
+    { ngx_string("critical"), HL_LOG_CRITICAL },
+    { ngx_string("none"), HL_LOG_NONE },
+    { ngx_null_string, 0 }
+};
+
+
+ngx_http_hyperlight_guest_t *
+ngx_http_hyperlight_guest_get(ngx_conf_t *cf,
+    ngx_http_hyperlight_main_conf_t *hmcf, ngx_str_t *name)
+{
+    ngx_uint_t                     i;
+    ngx_http_hyperlight_guest_t   *guest, **guestp;
+
+    guestp = hmcf->guests.elts;
+
+    for (i = 0; i < hmcf->guests.nelts; i++) {
+        if (guestp[i]->name.len == name->len
+            && ngx_strncmp(guestp[i]->name.data, name->data, name->len) == 0)
+        {
+            return guestp[i];
+        }
+    }
+
+    guest = ngx_pcalloc(cf->pool, sizeof(ngx_http_hyperlight_guest_t));
+    if (guest == NULL) {
+        return NULL;
+    }
+
+    guestp = ngx_array_push(&hmcf->guests);
+    if (guestp == NULL) {
+        return NULL;
+    }
+
+    *guestp = guest;
+
+    guest->name = *name;
+    guest->index = i;
+    guest->file_name = cf->conf_file->file.name.data;
+    guest->line = cf->conf_file->line;
+
+    return guest;
+}
+
+
+char *
+ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_hyperlight_main_conf_t *hmcf = conf;
+
+    char                         *rv;
+    ngx_str_t                    *value;
+    ngx_conf_t                    pcf;
+    ngx_http_hyperlight_guest_t  *guest;
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return "has an empty name";
+    }
+
+    guest = ngx_http_hyperlight_guest_get(cf, hmcf, &value[1]);
+    if (guest == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (guest->defined) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate hyperlight_guest \"%V\"", &guest->name);
+        return NGX_CONF_ERROR;
+    }
+
+    guest->defined = 1;
+    guest->file_name = cf->conf_file->file.name.data;
+    guest->line = cf->conf_file->line;
+
+    if (hmcf->first == NULL) {
+        hmcf->first = guest;
+    }
+
+    guest->config.heap = NGX_CONF_UNSET_SIZE;
+    guest->config.stack = NGX_CONF_UNSET_SIZE;
+    guest->config.input = NGX_CONF_UNSET_SIZE;
+    guest->config.headers = NGX_CONF_UNSET_SIZE;
+    guest->config.output = NGX_CONF_UNSET_SIZE;
+    guest->cpu_limit = NGX_CONF_UNSET_MSEC;
+    guest->timeout = NGX_CONF_UNSET_MSEC;
+    guest->init_timeout = NGX_CONF_UNSET_MSEC;
+    guest->log_level = NGX_CONF_UNSET_UINT;
+
+    pcf = *cf;
+    cf->handler = ngx_http_hyperlight_guest_directive;
+    cf->handler_conf = (void *) guest;
+
+    rv = ngx_conf_parse(cf, NULL);
+
+    *cf = pcf;
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_http_hyperlight_guest_init(cf, guest);
+}
+
+
+/* Does for the block's directives what ngx_conf_handler() does for others. */
+
+static char *
+ngx_http_hyperlight_guest_directive(ngx_conf_t *cf, ngx_command_t *dummy,
+    void *conf)
+{
+    char           *rv;
+    ngx_str_t      *value;
+    ngx_command_t  *cmd;
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[0].data, "include") == 0 && cf->args->nelts == 2) {
+        return ngx_conf_include(cf, dummy, conf);
+    }
+
+    for (cmd = ngx_http_hyperlight_guest_commands; cmd->name.len; cmd++) {
+
+        if (ngx_strcmp(value[0].data, cmd->name.data) != 0) {
+            continue;
+        }
+
+        if (cf->args->nelts != 2) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid number of arguments in \"%V\" "
+                               "directive", &value[0]);
+            return NGX_CONF_ERROR;
+        }
+
+        rv = cmd->set(cf, cmd, conf);
+
+        if (rv != NGX_CONF_OK && rv != NGX_CONF_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" directive %s", &value[0], rv);
+            return NGX_CONF_ERROR;
+        }
+
+        return rv;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown directive \"%V\" in hyperlight_guest",
+                       &value[0]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
+    ngx_http_hyperlight_guest_t *guest)
+{
+    hl_error_t    err;
+    hl_config_t  *config, defaults;
+
+    if (guest->binary == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "hyperlight_guest \"%V\" has no \"binary\"",
+                           &guest->name);
+        return NGX_CONF_ERROR;
+    }
+
+    hl_config_init(&defaults);
+
+    config = &guest->config;
+
+    ngx_conf_init_size_value(config->heap, defaults.heap);
+    ngx_conf_init_size_value(config->stack, defaults.stack);
+    ngx_conf_init_size_value(config->input, defaults.input);
+    ngx_conf_init_size_value(config->headers, defaults.headers);
+    ngx_conf_init_size_value(config->output, defaults.output);
+
+    /* the room for a body must not depend on how the core rounds */
+
+    config->heap = ngx_align(config->heap, ngx_pagesize);
+    config->stack = ngx_align(config->stack, ngx_pagesize);
+    config->input = ngx_align(config->input, ngx_pagesize);
+    config->headers = ngx_align(config->headers, ngx_pagesize);
+    config->output = ngx_align(config->output, ngx_pagesize);
+
+    ngx_conf_init_msec_value(guest->cpu_limit, 50);
+    ngx_conf_init_msec_value(guest->timeout, 1000);
+    ngx_conf_init_msec_value(guest->init_timeout, 1000);
+    ngx_conf_init_uint_value(guest->log_level, HL_LOG_WARNING);
+
+    config->log_level = (hl_log_level_t) guest->log_level;
+    config->functions = ngx_http_hyperlight_functions;
+    config->function_count = ngx_http_hyperlight_nfunctions;
+    config->sink = &ngx_http_hyperlight_sink;
+
+    if (hl_config_check(config, &err) != HL_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "hyperlight_guest \"%V\": %s",
+                           &guest->name, err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Read here and never again: workers only have what was checked. */
+
+static char *
+ngx_http_hyperlight_guest_binary(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_hyperlight_guest_t *guest = conf;
+
+    ngx_str_t           *value;
+    hl_error_t           err;
+    ngx_pool_cleanup_t  *cln;
+
+    if (guest->binary) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (hl_guest_open(&guest->binary, (char *) value[1].data, &err) != HL_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_hyperlight_guest_cleanup;
+    cln->data = guest->binary;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_hyperlight_guest_cleanup(void *data)
+{
+    hl_guest_destroy(data);
+}
+
+
+/*
+ * ngx_conf_set_enum_slot() tells of a wrong value in a [warn], which a reload
+ * may not log.
+ */
+
+static char *
+ngx_http_hyperlight_guest_log_level(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_hyperlight_guest_t *guest = conf;
+
+    ngx_str_t        *value;
+    ngx_conf_enum_t  *e;
+
+    if (guest->log_level != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (e = ngx_http_hyperlight_log_levels; e->name.len; e++) {
+        if (ngx_strcmp(e->name.data, value[1].data) == 0) {
+            guest->log_level = e->value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid log level \"%V\", it must be \"trace\", "
+                       "\"debug\", \"info\", \"warn\", \"error\", "
+                       "\"critical\" or \"none\"", &value[1]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_hyperlight_check_time(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t *value = data;
+
+    if (*value >= 1 && *value <= NGX_HTTP_HYPERLIGHT_TIME_MAX) {
+        return NGX_CONF_OK;
+    }
+
+    return "must be between 1ms and 60s";
+}

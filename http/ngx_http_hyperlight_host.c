@@ -1,0 +1,391 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight_host.c: what a guest may ask of nginx, and what it says
+ * to error_log.
+ *
+ * Whatever a guest writes is escaped, so that it cannot pass for a line of
+ * nginx, and bounded, so that it cannot fill the disk at its pleasure.
+ */
+
+#include "ngx_http_hyperlight.h"
+
+
+/* How far a walk through the request headers has come; at first zeroes. */
+typedef struct {
+    ngx_list_part_t  *part;
+    ngx_uint_t        i;
+} ngx_http_hyperlight_search_t;
+
+
+static hl_status_t ngx_http_hyperlight_get_header(void *data,
+    const hl_value_t *args, size_t n, hl_value_t *result, hl_error_t *err);
+static ngx_int_t ngx_http_hyperlight_join_header(
+    ngx_http_hyperlight_ctx_t *ctx, ngx_str_t *name, ngx_str_t *value);
+static ngx_table_elt_t *ngx_http_hyperlight_find_header(
+    ngx_http_hyperlight_ctx_t *ctx, ngx_http_hyperlight_search_t *search,
+    ngx_str_t *name);
+static hl_status_t ngx_http_hyperlight_put_log(void *data,
+    hl_log_level_t level, const char *source, size_t source_len, uint32_t line,
+    const char *message, size_t message_len, hl_error_t *err);
+static hl_status_t ngx_http_hyperlight_put_print(void *data, const char *text,
+    size_t len, hl_error_t *err);
+static void ngx_http_hyperlight_print_line(ngx_http_hyperlight_ctx_t *ctx);
+static ngx_uint_t ngx_http_hyperlight_may_log(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_uint_t level);
+
+
+const hl_sink_t  ngx_http_hyperlight_sink = {
+    ngx_http_hyperlight_put_log,
+    ngx_http_hyperlight_put_print,
+    ngx_http_hyperlight_put_status,
+    ngx_http_hyperlight_put_header,
+    ngx_http_hyperlight_put_body
+};
+
+
+/* HostPrint is the core's: it comes as what is written to stdout does. */
+
+const hl_host_function_t  ngx_http_hyperlight_functions[] = {
+
+    { "GetHeader", HL_TYPE_STRING, 1, { HL_TYPE_STRING },
+      ngx_http_hyperlight_get_header }
+};
+
+const size_t  ngx_http_hyperlight_nfunctions =
+                  sizeof(ngx_http_hyperlight_functions)
+                  / sizeof(ngx_http_hyperlight_functions[0]);
+
+
+/* In the order of hl_log_level_t. */
+
+static const ngx_uint_t  ngx_http_hyperlight_levels[] = {
+    NGX_LOG_DEBUG, NGX_LOG_DEBUG, NGX_LOG_INFO, NGX_LOG_WARN, NGX_LOG_ERR,
+    NGX_LOG_CRIT
+};
+
+
+/*
+ * A request header's value, as $http_NAME has it: all of them, if there are
+ * several, and an empty string, if there is none.
+ */
+
+static hl_status_t
+ngx_http_hyperlight_get_header(void *data, const hl_value_t *args, size_t n,
+    hl_value_t *result, hl_error_t *err)
+{
+    ngx_http_hyperlight_ctx_t *ctx = data;
+
+    ngx_str_t  name, value;
+
+    if (ctx->request == NULL) {
+        return hl_error_set(err, HL_ERR_GUEST,
+                            "there is no request during initialization");
+    }
+
+    /* ngx_str_t knows no const */
+
+    name.data = (u_char *) (uintptr_t) args[0].v.bytes.data;
+    name.len = args[0].v.bytes.len;
+
+    if (ngx_http_hyperlight_join_header(ctx, &name, &value) != NGX_OK) {
+        return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");
+    }
+
+    if (hl_check_string(value.data, value.len, err) != HL_OK) {
+        return hl_error_set(err, HL_ERR_GUEST,
+                            "the header's value is not UTF-8");
+    }
+
+    result->type = HL_TYPE_STRING;
+    result->v.bytes.data = value.data;
+    result->v.bytes.len = value.len;
+
+    return HL_OK;
+}
+
+
+/*
+ * One value is handed out where it lies.  Several are joined in a buffer of
+ * the request that grows to the longest of them, however often a guest asks.
+ */
+
+static ngx_int_t
+ngx_http_hyperlight_join_header(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_str_t *name, ngx_str_t *value)
+{
+    u_char                        *p, separator;
+    size_t                         size;
+    ngx_uint_t                     n;
+    ngx_table_elt_t               *h;
+    ngx_http_hyperlight_search_t   search;
+
+    n = 0;
+    size = 0;
+    ngx_str_set(value, "");
+    ngx_memzero(&search, sizeof(ngx_http_hyperlight_search_t));
+
+    while ((h = ngx_http_hyperlight_find_header(ctx, &search, name))) {
+        *value = h->value;
+        size += h->value.len + 2;
+        n++;
+    }
+
+    if (n <= 1) {
+        return NGX_OK;
+    }
+
+    if (ctx->joined_size < size) {
+        ctx->joined = ngx_pnalloc(ctx->request->pool, size);
+        if (ctx->joined == NULL) {
+            ctx->joined_size = 0;
+            return NGX_ERROR;
+        }
+
+        ctx->joined_size = size;
+    }
+
+    separator = (name->len == 6
+                 && ngx_strncasecmp(name->data, (u_char *) "Cookie", 6) == 0)
+                ? ';' : ',';
+
+    p = ctx->joined;
+    ngx_memzero(&search, sizeof(ngx_http_hyperlight_search_t));
+
+    while ((h = ngx_http_hyperlight_find_header(ctx, &search, name))) {
+
+        if (p != ctx->joined) {
+            *p++ = separator;
+            *p++ = ' ';
+        }
+
+        p = ngx_cpymem(p, h->value.data, h->value.len);
+    }
+
+    value->data = ctx->joined;
+    value->len = (size_t) (p - ctx->joined);
+
+    return NGX_OK;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_hyperlight_find_header(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_http_hyperlight_search_t *search, ngx_str_t *name)
+{
+    ngx_table_elt_t  *h;
+
+    if (search->part == NULL) {
+        search->part = &ctx->request->headers_in.headers.part;
+    }
+
+    for ( ;; ) {
+
+        if (search->i >= search->part->nelts) {
+            if (search->part->next == NULL) {
+                return NULL;
+            }
+
+            search->part = search->part->next;
+            search->i = 0;
+            continue;
+        }
+
+        h = search->part->elts;
+        h += search->i++;
+
+        if (h->key.len == name->len
+            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
+        {
+            return h;
+        }
+    }
+}
+
+
+static hl_status_t
+ngx_http_hyperlight_put_log(void *data, hl_log_level_t level,
+    const char *source, size_t source_len, uint32_t line, const char *message,
+    size_t message_len, hl_error_t *err)
+{
+    ngx_http_hyperlight_ctx_t *ctx = data;
+
+    u_char      *p, *last;
+    u_char       file[128], text[NGX_HTTP_HYPERLIGHT_LOG_TEXT];
+    ngx_uint_t   nlevel;
+
+    nlevel = ngx_http_hyperlight_levels[level];
+
+    if (!ngx_http_hyperlight_may_log(ctx, nlevel)) {
+        return HL_OK;
+    }
+
+    p = ngx_http_hyperlight_escape(text, text + sizeof(text),
+                                   message, message_len);
+    last = ngx_http_hyperlight_escape(file, file + sizeof(file),
+                                      source, source_len);
+
+    ngx_http_hyperlight_log(ctx, nlevel, " log: %*s (%*s:%uD)",
+                            (size_t) (p - text), text,
+                            (size_t) (last - file), file, line);
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+ngx_http_hyperlight_put_print(void *data, const char *text, size_t len,
+    hl_error_t *err)
+{
+    ngx_http_hyperlight_ctx_t *ctx = data;
+
+    const char  *last;
+
+    if (ctx->log->log_level < NGX_LOG_INFO) {
+        return HL_OK;
+    }
+
+    if (ctx->line == NULL) {
+        ctx->line = ngx_pnalloc(ctx->request->pool,
+                                NGX_HTTP_HYPERLIGHT_LOG_TEXT);
+        if (ctx->line == NULL) {
+            return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");
+        }
+    }
+
+    for (last = text + len; text < last; text++) {
+
+        if (*text == '\n') {
+            ngx_http_hyperlight_print_line(ctx);
+            continue;
+        }
+
+        if (ctx->line_len == NGX_HTTP_HYPERLIGHT_LOG_TEXT) {
+            ngx_http_hyperlight_print_line(ctx);
+        }
+
+        ctx->line[ctx->line_len++] = (u_char) *text;
+    }
+
+    return HL_OK;
+}
+
+
+static void
+ngx_http_hyperlight_print_line(ngx_http_hyperlight_ctx_t *ctx)
+{
+    u_char  *p;
+    u_char   text[NGX_HTTP_HYPERLIGHT_LOG_TEXT];
+
+    if (ngx_http_hyperlight_may_log(ctx, NGX_LOG_INFO)) {
+
+        p = ngx_http_hyperlight_escape(text, text + sizeof(text),
+                                       (char *) ctx->line, ctx->line_len);
+
+        ngx_http_hyperlight_log(ctx, NGX_LOG_INFO, " print: %*s",
+                                (size_t) (p - text), text);
+    }
+
+    ctx->line_len = 0;
+}
+
+
+void
+ngx_http_hyperlight_log_rest(ngx_http_hyperlight_ctx_t *ctx)
+{
+    if (ctx->line_len) {
+        ngx_http_hyperlight_print_line(ctx);
+    }
+}
+
+
+/* Counts the guest's lines, and says once that the rest is dropped. */
+
+static ngx_uint_t
+ngx_http_hyperlight_may_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level)
+{
+    if (ctx->log->log_level < level) {
+        return 0;
+    }
+
+    if (ctx->lines < NGX_HTTP_HYPERLIGHT_LOG_LINES) {
+        ctx->lines++;
+        return 1;
+    }
+
+    if (ctx->lines == NGX_HTTP_HYPERLIGHT_LOG_LINES) {
+        ctx->lines++;
+        ngx_http_hyperlight_log(ctx, NGX_LOG_WARN,
+                                " has logged %d lines, the rest is dropped",
+                                NGX_HTTP_HYPERLIGHT_LOG_LINES);
+    }
+
+    return 0;
+}
+
+
+void
+ngx_http_hyperlight_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level,
+    const char *fmt, ...)
+{
+    u_char   *p;
+    u_char    text[NGX_MAX_ERROR_STR];
+    va_list   args;
+
+    if (ctx->log->log_level < level) {
+        return;
+    }
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
+    va_end(args);
+
+    if (ctx->request == NULL) {
+        ngx_log_error(level, ctx->log, 0,
+                      "hyperlight: guest \"%V\" initialization%*s",
+                      &ctx->guest->name, (size_t) (p - text), text);
+        return;
+    }
+
+    ngx_log_error(level, ctx->log, 0,
+                  "hyperlight: guest \"%V\" function \"%V\"%*s",
+                  &ctx->guest->name, ctx->function,
+                  (size_t) (p - text), text);
+}
+
+
+u_char *
+ngx_http_hyperlight_escape(u_char *dst, u_char *last, const char *text,
+    size_t len)
+{
+    u_char       ch;
+    const char  *end;
+
+    static const u_char  hex[] = "0123456789ABCDEF";
+
+    for (end = text + len; text < end; text++) {
+
+        ch = (u_char) *text;
+
+        if (ch >= 0x20 && ch < 0x7f && ch != '\\') {
+
+            if (last - dst < 1) {
+                break;
+            }
+
+            *dst++ = ch;
+            continue;
+        }
+
+        if (last - dst < 4) {
+            break;
+        }
+
+        *dst++ = '\\';
+        *dst++ = 'x';
+        *dst++ = hex[ch >> 4];
+        *dst++ = hex[ch & 0xf];
+    }
+
+    return dst;
+}

@@ -1,0 +1,186 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight_response.c: the guest's status and body, and sending
+ * the response.
+ *
+ * The body is copied as it comes: nothing that nginx sends lies in guest
+ * memory, which is another request's before a slow client has it all.
+ */
+
+#include "ngx_http_hyperlight.h"
+
+
+/* What body bytes are gathered in, if they come in small pieces. */
+#define NGX_HTTP_HYPERLIGHT_BODY_BUFFER  4096
+
+
+static ngx_buf_t *ngx_http_hyperlight_body_buffer(
+    ngx_http_hyperlight_ctx_t *ctx, size_t len);
+static void ngx_http_hyperlight_set_entity(ngx_http_hyperlight_ctx_t *ctx);
+
+
+hl_status_t
+ngx_http_hyperlight_put_status(void *data, uint32_t status, hl_error_t *err)
+{
+    ngx_http_hyperlight_ctx_t *ctx = data;
+
+    if (status < 200 || status > 599) {
+        return hl_error_set(err, HL_ERR_OUTPUT,
+                            "the guest put out the status %u", status);
+    }
+
+    ctx->status = status;
+
+    return HL_OK;
+}
+
+
+hl_status_t
+ngx_http_hyperlight_put_body(void *data, const void *bytes, size_t len,
+    hl_error_t *err)
+{
+    ngx_http_hyperlight_ctx_t *ctx = data;
+
+    size_t         n;
+    ngx_buf_t     *b;
+    const u_char  *p;
+
+    if (len > ctx->guest->config.output - ctx->body_size) {
+        return hl_error_set(err, HL_ERR_OUTPUT,
+                            "the response body is over the \"output\" "
+                            "of %zu bytes", ctx->guest->config.output);
+    }
+
+    ctx->body_size += len;
+
+    for (p = bytes; len; p += n, len -= n) {
+
+        b = ngx_http_hyperlight_body_buffer(ctx, len);
+        if (b == NULL) {
+            return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");
+        }
+
+        n = ngx_min(len, (size_t) (b->end - b->last));
+        b->last = ngx_cpymem(b->last, p, n);
+    }
+
+    return HL_OK;
+}
+
+
+/* One with room in it: the last, or a new one. */
+
+static ngx_buf_t *
+ngx_http_hyperlight_body_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
+{
+    ngx_buf_t    *b;
+    ngx_pool_t   *pool;
+    ngx_chain_t  *cl;
+
+    if (ctx->last && ctx->last->buf->last < ctx->last->buf->end) {
+        return ctx->last->buf;
+    }
+
+    pool = ctx->request->pool;
+
+    cl = ngx_alloc_chain_link(pool);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    b = ngx_create_temp_buf(pool, ngx_max(len,
+                                          NGX_HTTP_HYPERLIGHT_BODY_BUFFER));
+    if (b == NULL) {
+        return NULL;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    if (ctx->last) {
+        ctx->last->next = cl;
+
+    } else {
+        ctx->body = cl;
+    }
+
+    ctx->last = cl;
+
+    return b;
+}
+
+
+ngx_int_t
+ngx_http_hyperlight_send(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_buf_t           *b;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    r->headers_out.status = ctx->status ? ctx->status : NGX_HTTP_OK;
+
+    if (ngx_http_hyperlight_set_headers(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_hyperlight_set_entity(ctx);
+
+    /* the guest has seen If-Match and the like, and answered accordingly */
+
+    r->disable_not_modified = 1;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    if (ctx->body == NULL) {
+        return ngx_http_send_special(r, NGX_HTTP_LAST);
+    }
+
+    b = ctx->last->buf;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    return ngx_http_output_filter(r, ctx->body);
+}
+
+
+/* Type and length, if there is something that they can be of. */
+
+static void
+ngx_http_hyperlight_set_entity(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_http_request_t        *r;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    r = ctx->request;
+
+    if (r->headers_out.status == NGX_HTTP_NO_CONTENT
+        || r->headers_out.status == NGX_HTTP_NOT_MODIFIED)
+    {
+        ctx->body = NULL;
+        return;
+    }
+
+    if (ctx->body == NULL && r->method == NGX_HTTP_HEAD) {
+
+        /* that says nothing about the body of GET */
+
+        return;
+    }
+
+    r->headers_out.content_length_n = (off_t) ctx->body_size;
+
+    if (ctx->body && r->headers_out.content_type.len == 0) {
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+        r->headers_out.content_type = clcf->default_type;
+        r->headers_out.content_type_len = clcf->default_type.len;
+        r->headers_out.content_type_lowcase = NULL;
+    }
+}

@@ -1,0 +1,347 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight_module.c: directives, configuration and its merging,
+ * process life cycle.
+ *
+ * The configuration is read in the master, on "nginx -t" and by the client
+ * of "nginx -s" as well: nothing here runs a guest or has a lasting effect,
+ * and all that it opens is closed with the cycle's pool.  What can be wrong
+ * in it is found here, with file and line, and never in a worker.
+ */
+
+#include "ngx_http_hyperlight.h"
+
+
+static void *ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf);
+static char *ngx_http_hyperlight_open_kvm(ngx_conf_t *cf,
+    ngx_http_hyperlight_main_conf_t *hmcf);
+static void *ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_hyperlight_pass(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_http_hyperlight_init_process(ngx_cycle_t *cycle);
+
+
+static ngx_command_t  ngx_http_hyperlight_commands[] = {
+
+    { ngx_string("hyperlight_guest"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_hyperlight_guest_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("hyperlight_required"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_main_conf_t, required),
+      NULL },
+
+    { ngx_string("hyperlight_pass"),
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_TAKE2,
+      ngx_http_hyperlight_pass,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("hyperlight_cpu_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, cpu_limit),
+      &ngx_http_hyperlight_time_post },
+
+    { ngx_string("hyperlight_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, timeout),
+      &ngx_http_hyperlight_time_post },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_hyperlight_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_http_hyperlight_create_main_conf,  /* create main configuration */
+    ngx_http_hyperlight_init_main_conf,    /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_hyperlight_create_loc_conf,   /* create location configuration */
+    ngx_http_hyperlight_merge_loc_conf     /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_hyperlight_module = {
+    NGX_MODULE_V1,
+    &ngx_http_hyperlight_module_ctx,       /* module context */
+    ngx_http_hyperlight_commands,          /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_hyperlight_init_process,      /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_hyperlight_main_conf_t  *hmcf;
+
+    hmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_hyperlight_main_conf_t));
+    if (hmcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     hmcf->first = NULL;
+     *     hmcf->worker = NULL;
+     */
+
+    if (ngx_array_init(&hmcf->guests, cf->pool, 4,
+                       sizeof(ngx_http_hyperlight_guest_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    hmcf->required = NGX_CONF_UNSET;
+    hmcf->kvm_fd = NGX_INVALID_FILE;
+
+    return hmcf;
+}
+
+
+static char *
+ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_hyperlight_main_conf_t *hmcf = conf;
+
+    ngx_uint_t                     i;
+    ngx_http_hyperlight_guest_t  **guest;
+
+    ngx_conf_init_value(hmcf->required, 0);
+
+    guest = hmcf->guests.elts;
+
+    for (i = 0; i < hmcf->guests.nelts; i++) {
+
+        if (!guest[i]->defined) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "unknown hyperlight_guest \"%V\" in %s:%ui",
+                          &guest[i]->name, guest[i]->file_name,
+                          guest[i]->line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (hmcf->guests.nelts == 0) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_hyperlight_open_kvm(cf, hmcf);
+}
+
+
+/*
+ * Here, because the workers may have no permission to; they inherit it.  KVM
+ * that is not there is no reason to refuse what else is configured, nor to
+ * leave a machine without nginx after a reboot, unless the user says so.
+ */
+
+static char *
+ngx_http_hyperlight_open_kvm(ngx_conf_t *cf,
+    ngx_http_hyperlight_main_conf_t *hmcf)
+{
+    int                       fd;
+    hl_error_t                err;
+    ngx_pool_cleanup_t       *cln;
+    ngx_pool_cleanup_file_t  *clnf;
+
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_pool_cleanup_file_t));
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (hl_kvm_open(&fd, HL_KVM_DEVICE, &err) != HL_OK) {
+
+        if (hmcf->required) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "hyperlight: %s in %s:%ui",
+                          err.text, hmcf->first->file_name, hmcf->first->line);
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "hyperlight: %s, its locations will answer 503 "
+                      "in %s:%ui",
+                      err.text, hmcf->first->file_name, hmcf->first->line);
+        return NGX_CONF_OK;
+    }
+
+    cln->handler = ngx_pool_cleanup_file;
+
+    /* cf->log is the old cycle's, and gone by then */
+
+    clnf = cln->data;
+    clnf->fd = fd;
+    clnf->name = (u_char *) HL_KVM_DEVICE;
+    clnf->log = &cf->cycle->new_log;
+
+    hmcf->kvm_fd = fd;
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_hyperlight_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_hyperlight_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->guest = NULL;
+     *     conf->function = { 0, NULL };
+     */
+
+    conf->cpu_limit = NGX_CONF_UNSET_MSEC;
+    conf->timeout = NGX_CONF_UNSET_MSEC;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_hyperlight_loc_conf_t *prev = parent;
+    ngx_http_hyperlight_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    /* a location only lowers the limits of its guest: these lower nothing */
+
+    ngx_conf_merge_msec_value(conf->cpu_limit, prev->cpu_limit,
+                              NGX_HTTP_HYPERLIGHT_TIME_MAX);
+
+    ngx_conf_merge_msec_value(conf->timeout, prev->timeout,
+                              NGX_HTTP_HYPERLIGHT_TIME_MAX);
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except" blocks, as in proxy_pass */
+
+    if (clcf->noname && conf->guest == NULL) {
+        conf->guest = prev->guest;
+        conf->function = prev->function;
+    }
+
+    if (clcf->lmt_excpt && clcf->handler == NULL && conf->guest) {
+        clcf->handler = ngx_http_hyperlight_handler;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_hyperlight_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_hyperlight_loc_conf_t *hlcf = conf;
+
+    ngx_str_t                        *value;
+    ngx_http_core_loc_conf_t         *clcf;
+    ngx_http_hyperlight_main_conf_t  *hmcf;
+
+    if (hlcf->guest) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_http_script_variables_count(&value[1])
+        || ngx_http_script_variables_count(&value[2]))
+    {
+        return "does not support variables";
+    }
+
+    if (value[2].len == 0 || value[2].len > HL_ABI_NAME_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid function name \"%V\": "
+                           "its length must be between 1 and %d",
+                           &value[2], HL_ABI_NAME_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    hmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_hyperlight_module);
+
+    hlcf->guest = ngx_http_hyperlight_guest_get(cf, hmcf, &value[1]);
+    if (hlcf->guest == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    hlcf->function = value[2];
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    clcf->handler = ngx_http_hyperlight_handler;
+
+    if (clcf->name.len && clcf->name.data[clcf->name.len - 1] == '/') {
+        clcf->auto_redirect = 1;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * Sandboxes are made where requests are served, before the first of them is
+ * accepted.  A worker that fails here is not started again by the master, so
+ * this does not fail: the worker tries again later.
+ */
+
+static ngx_int_t
+ngx_http_hyperlight_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_hyperlight_main_conf_t  *hmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    hmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_hyperlight_module);
+
+    if (hmcf != NULL && hmcf->guests.nelts != 0) {
+        ngx_http_hyperlight_worker_start(hmcf, cycle);
+    }
+
+    return NGX_OK;
+}
