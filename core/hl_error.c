@@ -48,15 +48,7 @@ hl_error_escape(char *dst, size_t size, const void *text, size_t len)
 
     for (end = s + len; s < end; s++) {
 
-        if (*s == '\\') {
-            if (last - p < 2) {
-                break;
-            }
-
-            *p++ = '\\';
-            *p++ = '\\';
-
-        } else if (*s >= 0x20 && *s < 0x7f) {
+        if (*s >= 0x20 && *s < 0x7f && *s != '\\') {
             if (last - p < 1) {
                 break;
             }

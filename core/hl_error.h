@@ -14,18 +14,8 @@
 /* HL_ERR_SYSTEM with the text "what: strerror(errnum)". */
 hl_status_t hl_error_system(hl_error_t *err, int errnum, const char *what);
 
-/*
- * Copies guest text for an error or a log: bytes outside of printable ASCII
- * become \xNN, the backslash is doubled, and what does not fit is cut.
- * "dst" of "size" bytes is always terminated.  Returns dst.
- */
-char *hl_error_escape(char *dst, size_t size, const void *text, size_t len);
-
 /* Of a hl_ErrorCode of the SDK; a number, put into "buf", of others. */
 const char *hl_guest_code_name(uint32_t code, char *buf, size_t size);
-
-/* "Int", "VecBytes" and so on; "?" for what is no type. */
-const char *hl_type_name(uint32_t type);
 
 
 #endif /* _HL_ERROR_H_INCLUDED_ */

@@ -91,6 +91,17 @@ hl_status_t hl_error_set(hl_error_t *err, hl_status_t status,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 
+/*
+ * Copies guest text for an error or a log: bytes outside of printable ASCII
+ * become \xNN, a backslash \x5C, and what does not fit is cut.  "dst" of
+ * "size" bytes, at least 1, is always terminated.  Returns dst.
+ */
+char *hl_error_escape(char *dst, size_t size, const void *text, size_t len);
+
+/* "Int", "VecBytes" and so on; "?" for what is no type. */
+const char *hl_type_name(uint32_t type);
+
+
 typedef struct hl_guest_s     hl_guest_t;
 typedef struct hl_host_s      hl_host_t;
 typedef struct hl_sandbox_s   hl_sandbox_t;
@@ -116,7 +127,9 @@ void hl_guest_destroy(hl_guest_t *guest);
 
 /* ---- host: KVM, time, entropy ------------------------------------------ */
 
+#ifndef HL_KVM_DEVICE
 #define HL_KVM_DEVICE  "/dev/kvm"
+#endif
 
 /*
  * Opens the device, O_CLOEXEC, and checks that KVM has what is needed; a
@@ -368,7 +381,10 @@ typedef struct {
     hl_type_t            params[HL_ABI_PARAMS_MAX];
 } hl_function_t;
 
-/* As published at the first park; owned by the sandbox. */
+/*
+ * As published at the first park.  The table is owned by the sandbox, its
+ * snapshots and those that come from them, and the same for all of these.
+ */
 const hl_function_t *hl_sandbox_functions(const hl_sandbox_t *sb,
     size_t *count);
 

@@ -25,6 +25,9 @@
 /* The longest that any time limit may be, in milliseconds. */
 #define NGX_HTTP_HYPERLIGHT_TIME_MAX      60000
 
+/* Of the file that a guest gets as its init_data. */
+#define NGX_HTTP_HYPERLIGHT_INIT_DATA_MAX  (1024 * 1024 * 1024)
+
 /* What a guest may put out in one request. */
 #define NGX_HTTP_HYPERLIGHT_HEADERS_MAX   100
 #define NGX_HTTP_HYPERLIGHT_HEADERS_SIZE  (32 * 1024)
@@ -53,6 +56,7 @@ typedef struct {
     ngx_msec_t                        timeout;
     ngx_msec_t                        init_timeout;
     ngx_uint_t                        log_level;  /* hl_log_level_t */
+    ngx_flag_t                        clock;
 
     u_char                           *file_name;  /* where it is used, then */
     ngx_uint_t                        line;       /* where the block starts */
@@ -189,10 +193,6 @@ void ngx_http_hyperlight_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level,
 
 /* Logs the line that the guest has begun, and not ended. */
 void ngx_http_hyperlight_log_rest(ngx_http_hyperlight_ctx_t *ctx);
-
-/* All but printable ASCII as \xHH, as far as it fits; returns the end. */
-u_char *ngx_http_hyperlight_escape(u_char *dst, u_char *last,
-    const char *text, size_t len);
 
 
 #endif /* _NGX_HTTP_HYPERLIGHT_H_INCLUDED_ */

@@ -17,6 +17,10 @@ static char *ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
 static char *ngx_http_hyperlight_guest_binary(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static void ngx_http_hyperlight_guest_cleanup(void *data);
+static char *ngx_http_hyperlight_guest_init_data(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_hyperlight_guest_read(ngx_conf_t *cf, ngx_file_t *file,
+    hl_config_t *config);
 static char *ngx_http_hyperlight_guest_log_level(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_hyperlight_check_time(ngx_conf_t *cf, void *post,
@@ -65,6 +69,12 @@ static ngx_command_t  ngx_http_hyperlight_guest_commands[] = {
 
     ngx_http_hyperlight_guest_command("log_level",
         ngx_http_hyperlight_guest_log_level, log_level, NULL),
+
+    ngx_http_hyperlight_guest_command("clock",
+        ngx_conf_set_flag_slot, clock, NULL),
+
+    ngx_http_hyperlight_guest_command("init_data",
+        ngx_http_hyperlight_guest_init_data, config, NULL),
 
     ngx_null_command
 };
@@ -164,6 +174,7 @@ ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     guest->timeout = NGX_CONF_UNSET_MSEC;
     guest->init_timeout = NGX_CONF_UNSET_MSEC;
     guest->log_level = NGX_CONF_UNSET_UINT;
+    guest->clock = NGX_CONF_UNSET;
 
     pcf = *cf;
     cf->handler = ngx_http_hyperlight_guest_directive;
@@ -265,7 +276,9 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     ngx_conf_init_msec_value(guest->timeout, 1000);
     ngx_conf_init_msec_value(guest->init_timeout, 1000);
     ngx_conf_init_uint_value(guest->log_level, HL_LOG_WARNING);
+    ngx_conf_init_value(guest->clock, 1);
 
+    config->clock = guest->clock;
     config->log_level = (hl_log_level_t) guest->log_level;
     config->functions = ngx_http_hyperlight_functions;
     config->function_count = ngx_http_hyperlight_nfunctions;
@@ -324,6 +337,98 @@ static void
 ngx_http_hyperlight_guest_cleanup(void *data)
 {
     hl_guest_destroy(data);
+}
+
+
+/* Read here, as the binary is, and kept by the cycle. */
+
+static char *
+ngx_http_hyperlight_guest_init_data(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_hyperlight_guest_t *guest = conf;
+
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_file_t   file;
+
+    if (guest->config.init_data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = value[1];
+    file.log = cf->log;
+    file.fd = ngx_open_file(file.name.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", &file.name);
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_http_hyperlight_guest_read(cf, &file, &guest->config);
+
+    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed", &file.name);
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_http_hyperlight_guest_read(ngx_conf_t *cf, ngx_file_t *file,
+    hl_config_t *config)
+{
+    u_char   *data;
+    size_t    size;
+    ssize_t   n;
+
+    if (ngx_fd_info(file->fd, &file->info) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_fd_info_n " \"%V\" failed", &file->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!ngx_is_file(&file->info)
+        || ngx_file_size(&file->info) == 0
+        || ngx_file_size(&file->info) > NGX_HTTP_HYPERLIGHT_INIT_DATA_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" is not a file of 1 byte to 1g",
+                           &file->name);
+        return NGX_CONF_ERROR;
+    }
+
+    size = (size_t) ngx_file_size(&file->info);
+
+    data = ngx_palloc(cf->pool, size);
+    if (data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_read_file(file, data, size, 0);
+
+    if (n != (ssize_t) size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, (n == NGX_ERROR) ? ngx_errno : 0,
+                           "reading \"%V\" failed", &file->name);
+        return NGX_CONF_ERROR;
+    }
+
+    config->init_data = data;
+    config->init_data_size = size;
+
+    return NGX_CONF_OK;
 }
 
 

@@ -246,6 +246,7 @@ ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx)
 {
     u_char               *p, *last;
     size_t                i, n;
+    char                  name[128];
     u_char                names[NGX_HTTP_HYPERLIGHT_LOG_TEXT];
     const hl_function_t  *rows;
 
@@ -256,9 +257,9 @@ ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx)
 
     for (i = 0; i < n && p < last; i++) {
         p = ngx_slprintf(p, last, "%s\"", i ? ", " : "");
-        p = ngx_http_hyperlight_escape(p, last, rows[i].name,
-                                       ngx_strlen(rows[i].name));
-        p = ngx_slprintf(p, last, "\"");
+        (void) hl_error_escape(name, sizeof(name), rows[i].name,
+                               ngx_strlen(rows[i].name));
+        p = ngx_slprintf(p, last, "%s\"", name);
     }
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,

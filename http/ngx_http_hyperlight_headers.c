@@ -173,14 +173,12 @@ static hl_status_t
 ngx_http_hyperlight_bad_header(hl_error_t *err, ngx_str_t *name,
     const char *what)
 {
-    u_char  *p;
-    u_char   text[128];
+    char  text[128];
 
-    p = ngx_http_hyperlight_escape(text, text + sizeof(text),
-                                   (char *) name->data, name->len);
-
-    return hl_error_set(err, HL_ERR_OUTPUT, "response header \"%.*s\" %s",
-                        (int) (p - text), text, what);
+    return hl_error_set(err, HL_ERR_OUTPUT, "response header \"%s\" %s",
+                        hl_error_escape(text, sizeof(text), name->data,
+                                        name->len),
+                        what);
 }
 
 

@@ -220,14 +220,12 @@ ngx_http_hyperlight_put_log(void *data, hl_log_level_t level,
         return HL_OK;
     }
 
-    p = ngx_http_hyperlight_escape(text, text + sizeof(text),
-                                   message, message_len);
-    last = ngx_http_hyperlight_escape(file, file + sizeof(file),
-                                      source, source_len);
-
-    ngx_http_hyperlight_log(ctx, nlevel, " log: %*s (%*s:%uD)",
-                            (size_t) (p - text), text,
-                            (size_t) (last - file), file, line);
+    ngx_http_hyperlight_log(ctx, nlevel, " log: %s (%s:%uD)",
+                            hl_error_escape(text, sizeof(text), message,
+                                            message_len),
+                            hl_error_escape(file, sizeof(file), source,
+                                            source_len),
+                            line);
 
     return HL_OK;
 }
@@ -274,16 +272,12 @@ ngx_http_hyperlight_put_print(void *data, const char *text, size_t len,
 static void
 ngx_http_hyperlight_print_line(ngx_http_hyperlight_ctx_t *ctx)
 {
-    u_char  *p;
-    u_char   text[NGX_HTTP_HYPERLIGHT_LOG_TEXT];
+    char  text[NGX_HTTP_HYPERLIGHT_LOG_TEXT];
 
     if (ngx_http_hyperlight_may_log(ctx, NGX_LOG_INFO)) {
-
-        p = ngx_http_hyperlight_escape(text, text + sizeof(text),
-                                       (char *) ctx->line, ctx->line_len);
-
-        ngx_http_hyperlight_log(ctx, NGX_LOG_INFO, " print: %*s",
-                                (size_t) (p - text), text);
+        ngx_http_hyperlight_log(ctx, NGX_LOG_INFO, " print: %s",
+                                hl_error_escape(text, sizeof(text), ctx->line,
+                                                ctx->line_len));
     }
 
     ctx->line_len = 0;
@@ -351,41 +345,4 @@ ngx_http_hyperlight_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level,
                   "hyperlight: guest \"%V\" function \"%V\"%*s",
                   &ctx->guest->name, ctx->function,
                   (size_t) (p - text), text);
-}
-
-
-u_char *
-ngx_http_hyperlight_escape(u_char *dst, u_char *last, const char *text,
-    size_t len)
-{
-    u_char       ch;
-    const char  *end;
-
-    static const u_char  hex[] = "0123456789ABCDEF";
-
-    for (end = text + len; text < end; text++) {
-
-        ch = (u_char) *text;
-
-        if (ch >= 0x20 && ch < 0x7f && ch != '\\') {
-
-            if (last - dst < 1) {
-                break;
-            }
-
-            *dst++ = ch;
-            continue;
-        }
-
-        if (last - dst < 4) {
-            break;
-        }
-
-        *dst++ = '\\';
-        *dst++ = 'x';
-        *dst++ = hex[ch >> 4];
-        *dst++ = hex[ch & 0xf];
-    }
-
-    return dst;
 }

@@ -21,7 +21,6 @@ static ngx_int_t ngx_http_hyperlight_begin_typed(
     ngx_http_hyperlight_ctx_t *ctx, const hl_function_t *function);
 static ngx_int_t ngx_http_hyperlight_signature(
     ngx_http_hyperlight_ctx_t *ctx, const hl_function_t *function);
-static const char *ngx_http_hyperlight_type_name(hl_type_t type);
 static size_t ngx_http_hyperlight_body_size(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hyperlight_read_body(ngx_http_request_t *r,
     u_char *dst);
@@ -223,7 +222,7 @@ ngx_http_hyperlight_signature(ngx_http_hyperlight_ctx_t *ctx,
 
     for (i = 0; i < function->param_count; i++) {
         p = ngx_slprintf(p, last, "%s%s", i ? ", " : "",
-                         ngx_http_hyperlight_type_name(function->params[i]));
+                         hl_type_name(function->params[i]));
     }
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,
@@ -231,21 +230,9 @@ ngx_http_hyperlight_signature(ngx_http_hyperlight_ctx_t *ctx,
                             "(), (String), (VecBytes) -> String, VecBytes, "
                             "Void can serve a request",
                             (size_t) (p - text), text,
-                            ngx_http_hyperlight_type_name(function->result));
+                            hl_type_name(function->result));
 
     return NGX_HTTP_INTERNAL_SERVER_ERROR;
-}
-
-
-static const char *
-ngx_http_hyperlight_type_name(hl_type_t type)
-{
-    static const char *const  names[] = {
-        "Int", "UInt", "Long", "ULong", "Float", "Double", "String", "Bool",
-        "Void", "VecBytes"
-    };
-
-    return names[type];
 }
 
 
