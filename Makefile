@@ -1,0 +1,176 @@
+# Hyperlight for nginx: an nginx module that gives each request a micro-VM.
+#
+# Copyright (C) the Hyperlight for nginx authors
+#
+# Each room has a fragment with its targets (core/core.mk, ...).  Here is what
+# they have in common: the build folder, the Debian packages that are needed,
+# the check for /dev/kvm, and the targets that a user types.
+
+all: core sdk guests module
+
+PREFIX ?= /usr/local
+PORT ?= 8080
+
+B ?= $(CURDIR)/build
+override B := $(abspath $(B))
+
+ifneq ($(filter $(B),/ $(CURDIR) $(abspath $(HOME))),)
+$(error B=$(B): choose a folder for the build alone, "make clean" removes it)
+endif
+
+.PHONY: all help demo run test install clean lint lint-core lint-guests
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+
+# Debian packages, each with its reason.
+
+PACKAGE_LIST += gcc             # the compiler of core, module and guests
+PACKAGE_LIST += libc6-dev       # C library headers
+PACKAGE_LIST += linux-libc-dev  # linux/kvm.h
+PACKAGE_LIST += libelf-dev      # core reads guest files with libelf
+PACKAGE_LIST += nginx           # the server that tests and demo start
+PACKAGE_LIST += nginx-dev       # its headers and configure, for the module
+PACKAGE_LIST += dpkg-dev        # apt-get source, for picolibc's tar file
+PACKAGE_LIST += xz-utils        # unpacks it, should it be an .xz
+PACKAGE_LIST += meson           # builds picolibc
+PACKAGE_LIST += ninja-build     # meson's hands
+PACKAGE_LIST += libcmocka-dev   # unit tests of core
+PACKAGE_LIST += perl            # prove, and the tests in t/
+PACKAGE_LIST += curl            # the demo's client
+PACKAGE_LIST += strace          # t/ioctl.t counts what a request costs
+
+LINT_PACKAGE_LIST += clang      # a second opinion on warnings
+
+# Fragments have $(PACKAGES) as an order-only prerequisite of their builds.
+PACKAGES := $(B)/packages.stamp
+LINT_PACKAGES := $(B)/lint-packages.stamp
+
+$(PACKAGES): list = $(PACKAGE_LIST)
+$(LINT_PACKAGES): list = $(LINT_PACKAGE_LIST)
+
+# Debian's nginx starts on port 80 when it is installed, unless policy-rc.d
+# forbids it (invoke-rc.d(8)); a policy that the system has is left alone.
+define INSTALL_PACKAGES
+set -e
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $$policy ]; then
+    trap 'rm -f $$policy' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' > $$policy
+    chmod 755 $$policy
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -q -y --no-install-recommends "$$@"
+endef
+export INSTALL_PACKAGES
+
+# apt is called only when a package is missing.
+$(PACKAGES) $(LINT_PACKAGES): Makefile
+	@set -e; missing=; root=; \
+	for package in $(list); do \
+	    case $$(dpkg-query -W -f '$${db:Status-Status}' $$package \
+	            2>/dev/null) in \
+	    installed*) ;; \
+	    *) missing="$$missing $$package" ;; \
+	    esac; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	    echo "installing Debian packages:$$missing"; \
+	    [ "$$(id -u)" = 0 ] || root=sudo; \
+	    [ -z "$$root" ] || command -v sudo > /dev/null || { \
+	        echo "there is no sudo: install them as root"; exit 1; }; \
+	    $$root sh -c "$$INSTALL_PACKAGES" sh $$missing < /dev/null; \
+	    case " $$missing " in *" nginx "*) \
+	        echo "nginx was not started, but will be at the next boot;" \
+	             "systemctl disable nginx prevents that" ;; \
+	    esac; \
+	fi
+	@mkdir -p $(@D) && touch $@
+
+
+# What cannot work without KVM says so before anything else happens: while
+# make reads this file.
+
+define KVM_PROBLEM
+if [ ! -c /dev/kvm ]; then
+    echo "/dev/kvm is missing: load the kernel module (modprobe kvm_intel or
+        kvm_amd), in a virtual machine have nested virtualization switched on,
+        in a container pass --device /dev/kvm";
+elif ! ( : <> /dev/kvm ) 2> /dev/null; then
+    echo "/dev/kvm cannot be opened for reading and writing by $$(id -un): run
+        make as root, or give the device to the group kvm, add yourself to it
+        (usermod -a -G kvm $$(id -un)) and log in again";
+fi
+endef
+
+ifneq ($(filter demo run test core-test prove bench,$(MAKECMDGOALS)),)
+kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
+ifneq ($(kvm_problem),)
+$(error $(kvm_problem))
+endif
+endif
+
+
+include core/core.mk guest/guest.mk http/http.mk
+include t/core/core-test.mk t/bench/bench.mk t/t.mk
+
+
+demo: all
+	@conf/demo.sh demo $(B) $(PORT)
+
+run: all
+	@exec conf/demo.sh run $(B) $(PORT)
+
+# One after the other, and both: neither hides or disturbs the other.
+test:
+	@status=0; for tests in core-test prove; do \
+	    $(MAKE) --no-print-directory $$tests || status=1; \
+	done; exit $$status
+
+# Compiles everything once more, with gcc and clang, and keeps nothing.
+
+lint: lint-core lint-guests guest-warnings module-lint
+	t/lint.sh .
+
+lint-core lint-guests guest-warnings module-lint: \
+    | $(PACKAGES) $(LINT_PACKAGES)
+
+lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c)
+lint-core:
+	@set -e; for cc in gcc clang; do \
+	    for source in $(sources); do \
+	        echo "$$cc $$source"; \
+	        $$cc -std=gnu11 -O2 -Icore -It/core $(CORE_WARNINGS) \
+	            -c -o /dev/null $$source; \
+	    done; \
+	done
+
+lint-guests: sources = $(wildcard t/guests/*.c t/*/guests/*.c)
+lint-guests: sdk
+	@set -e; for cc in gcc clang; do \
+	    for source in $(sources); do \
+	        echo "$$cc $$source"; \
+	        HLCC_CC=$$cc $(HLCC) -O2 $(GUEST_WARNINGS) -Werror \
+	            -I$(GUEST)/lib -c -o /dev/null $$source; \
+	    done; \
+	done
+
+install: all module-install guest-install
+
+clean:
+	rm -rf -- $(B)
+
+help:
+	@echo 'make            build the module, hlcc and the example guests'
+	@echo 'make demo       show it: nginx, requests by curl, their answers'
+	@echo 'make run        the demo server in the foreground (PORT=8080)'
+	@echo 'make test       all tests'
+	@echo 'make bench      what a request costs on this machine'
+	@echo 'make lint       warnings of gcc and clang, text rules'
+	@echo 'make install    DESTDIR= PREFIX=/usr/local'
+	@echo 'make clean      remove the build folder'
+	@echo
+	@echo 'B=DIR builds there, not in ./build;'
+	@echo 'PICOLIBC_SRC=DIR|TARBALL takes picolibc from there.'

@@ -1,0 +1,315 @@
+#!/usr/bin/env perl
+
+# Copyright (C) the Hyperlight for nginx authors
+
+# The configuration: what is wrong in it is found by "nginx -t", with file
+# and line; what is right means what it says, in each context.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use HL::Nginx;
+use Test::More;
+
+my $nginx = HL::Nginx->new(start => 0);
+
+
+sub refused {
+    my ($name, $message, %sections) = @_;
+
+    $nginx->configure(main => '', http => '', server => '', %sections);
+
+    my ($code, @lines) = $nginx->check_configuration;
+
+    is($code, 1, "$name: refused");
+    is_deeply([grep { /^\[emerg\]/ } @lines], ["[emerg] $message"],
+              "$name: the message");
+}
+
+
+sub accepted {
+    my ($name, %sections) = @_;
+
+    $nginx->configure(main => '', http => '', server => '', %sections);
+
+    my ($code, @lines) = $nginx->check_configuration;
+
+    is($code, 0, "$name: accepted");
+    is_deeply([grep { /^\[/ } @lines], [], "$name: without a message");
+}
+
+
+# ---- values ---------------------------------------------------------------
+
+my $binary = 'binary guests/hello.elf;';
+my $between = 'must be between 1ms and 60s';
+
+
+# In the block of a guest; the block ends one line after the directive.
+
+sub value_refused {
+    my ($directives, $message, $at_end) = @_;
+
+    refused("\"$directives\"", $message . ' in http.conf:' . ($at_end ? 4 : 3),
+            http => "hyperlight_guest g {\n$binary\n$directives;\n}\n");
+}
+
+
+my @sizes = qw(heap stack input headers output);
+my @times = qw(cpu_limit timeout init_timeout);
+
+for (@sizes, @times) {
+    value_refused($_, "invalid number of arguments in \"$_\" directive");
+    value_refused("$_ 1 2",
+                  "invalid number of arguments in \"$_\" directive");
+    value_refused("$_ much", "\"$_\" directive invalid value");
+    value_refused("$_ -1", "\"$_\" directive invalid value");
+    value_refused("$_ 20; $_ 20", "\"$_\" directive is duplicate");
+}
+
+for (@times) {
+    value_refused("$_ 0", "\"$_\" directive $between");
+    value_refused("$_ 60001ms", "\"$_\" directive $between");
+}
+
+for (
+    ['heap 0',       '"heap" must be from 4k to 16g'],
+    ['stack 4k',     '"stack" must be from 8k to 64m'],
+    ['stack 65m',    '"stack" must be from 8k to 64m'],
+    ['input 4k',     '"input" must be from 8k to 1g'],
+    ['input 1025m',  '"input" must be from 8k to 1g'],
+    ['headers 0',    '"headers" must be from 4k to 16m'],
+    ['headers 17m',  '"headers" must be from 4k to 16m'],
+    ['output 4k',    '"output" must be from 8k to 1g'],
+    ['output 1025m', '"output" must be from 8k to 1g'],
+    ['input 32k',
+     '"headers" is a part of "input" and must be smaller'],
+    ['headers 128k',
+     '"headers" is a part of "input" and must be smaller'],
+) {
+    my ($directive, $message) = @$_;
+
+    value_refused($directive, "hyperlight_guest \"g\": $message", 1);
+}
+
+value_refused('log_level loud', 'invalid log level "loud", it must be '
+              . '"trace", "debug", "info", "warn", "error", "critical" or '
+              . '"none"');
+value_refused('log_level warn; log_level warn',
+              '"log_level" directive is duplicate');
+value_refused('binary guests/upper.elf', '"binary" directive is duplicate');
+value_refused('memory 1m',
+              'unknown directive "memory" in hyperlight_guest');
+value_refused('root /', 'unknown directive "root" in hyperlight_guest');
+
+for (
+    'heap 4k', 'heap 16m', 'stack 8k', 'stack 64m', 'input 40k', 'input 1024m',
+    'headers 4k', 'headers 124k', 'output 8k', 'output 1024m',
+    'cpu_limit 1ms', 'cpu_limit 60s', 'timeout 1m', 'init_timeout 1',
+    'log_level none', 'log_level trace', 'include guests.d/*.conf',
+) {
+    accepted($_, http => "hyperlight_guest g {\n$binary\n$_;\n}\n");
+}
+
+
+# ---- guests ---------------------------------------------------------------
+
+refused('no binary', 'hyperlight_guest "g" has no "binary" in http.conf:2',
+        http => "hyperlight_guest g {\n}\n");
+
+refused('no name',
+        'invalid number of arguments in "hyperlight_guest" directive'
+        . ' in http.conf:1', http => "hyperlight_guest { $binary }");
+
+refused('an empty name',
+        '"hyperlight_guest" directive has an empty name in http.conf:1',
+        http => "hyperlight_guest '' { $binary }");
+
+refused('two guests of one name', 'duplicate hyperlight_guest "g"'
+        . ' in http.conf:2',
+        http => "hyperlight_guest g { $binary }\n"
+                . "hyperlight_guest g { $binary }\n");
+
+for (
+    ['a missing file',     'none.elf',
+     "GuestBinary not found: 'none.elf': No such file or directory"],
+    ['a folder',           'guests/', '"guests/" is not a regular file'],
+    ['an empty file',      'main.conf', '"main.conf" is empty'],
+    ['a text',             'nginx.conf', '"nginx.conf" is not an ELF file'],
+    ['a program of the host', '/bin/true',
+     '"/bin/true" is dynamically linked: it names an interpreter'],
+) {
+    my ($name, $file, $message) = @$_;
+
+    refused($name, "$message in http.conf:2",
+            http => "hyperlight_guest g {\nbinary $file;\n}\n");
+}
+
+
+# ---- where they are used --------------------------------------------------
+
+my $guest = "hyperlight_guest g { $binary }\n";
+
+for (
+    ['an unknown guest',  'hyperlight_pass x f;',
+     'unknown hyperlight_guest "x"'],
+    ['no function',       'hyperlight_pass g;',
+     'invalid number of arguments in "hyperlight_pass" directive'],
+    ['too much',          'hyperlight_pass g f f;',
+     'invalid number of arguments in "hyperlight_pass" directive'],
+    ['an empty function', "hyperlight_pass g '';",
+     'invalid function name "": its length must be between 1 and 255'],
+    ['a variable guest',  'hyperlight_pass $arg_g f;',
+     '"hyperlight_pass" directive does not support variables'],
+    ['a variable function', 'hyperlight_pass g $arg_f;',
+     '"hyperlight_pass" directive does not support variables'],
+    ['twice',             'hyperlight_pass g f; hyperlight_pass g f;',
+     '"hyperlight_pass" directive is duplicate'],
+    ['a limit of 0',      'hyperlight_cpu_limit 0;',
+     "\"hyperlight_cpu_limit\" directive $between"],
+    ['a limit too high',  'hyperlight_timeout 2m;',
+     "\"hyperlight_timeout\" directive $between"],
+    ['no limit',          'hyperlight_timeout never;',
+     '"hyperlight_timeout" directive invalid value'],
+    ['a limit twice',     'hyperlight_timeout 1s; hyperlight_timeout 1s;',
+     '"hyperlight_timeout" directive is duplicate'],
+) {
+    my ($name, $directives, $message) = @$_;
+
+    refused($name, "$message in server.conf:2", http => $guest,
+            server => "location / {\n$directives\n}\n");
+}
+
+refused('a long function name',
+        'invalid function name "' . 'f' x 256
+        . '": its length must be between 1 and 255 in server.conf:1',
+        http => $guest,
+        server => 'location / { hyperlight_pass g ' . 'f' x 256 . '; }');
+
+refused("$_->[0] at $_->[1]",
+        "\"$_->[0]\" directive is not allowed here in $_->[1].conf:1",
+        http => '', $_->[1] => $_->[2])
+    for ['hyperlight_guest',     'main',   "hyperlight_guest g { $binary }"],
+        ['hyperlight_guest',     'server', "hyperlight_guest g { $binary }"],
+        ['hyperlight_required',  'server', 'hyperlight_required on;'],
+        ['hyperlight_pass',      'http',   'hyperlight_pass g f;'],
+        ['hyperlight_pass',      'server', 'hyperlight_pass g f;'],
+        ['hyperlight_cpu_limit', 'main',   'hyperlight_cpu_limit 1s;'];
+
+refused('hyperlight_required', 'invalid value "maybe" in '
+        . '"hyperlight_required" directive, it must be "on" or "off"'
+        . ' in http.conf:1', http => 'hyperlight_required maybe;');
+
+refused('hyperlight_required twice',
+        '"hyperlight_required" directive is duplicate in http.conf:1',
+        http => 'hyperlight_required on; hyperlight_required on;');
+
+accepted('hyperlight_required on', http => "hyperlight_required on; $guest");
+
+accepted('a guest that is used before its block', server => '',
+         http => "server { listen 127.0.0.1:" . HL::Nginx::free_port()
+                 . "; location / { hyperlight_pass g f; } }\n$guest");
+
+
+# ---- what it means --------------------------------------------------------
+
+$nginx->configure(main => '', http => <<'EOT', server => <<'EOT');
+hyperlight_guest hello {
+    include guest.conf;
+}
+
+hyperlight_guest counter {
+    binary guests/counter.elf;
+}
+
+hyperlight_guest spin {
+    binary guests/spin.elf;
+    cpu_limit 5s;
+    timeout 5s;
+}
+
+hyperlight_cpu_limit 100ms;
+EOT
+location /if {
+    if ($arg_count) {
+        hyperlight_pass counter counter;
+    }
+
+    hyperlight_pass hello hello;
+}
+
+location /if-inherits {
+    hyperlight_pass counter counter;
+
+    if ($arg_x) {
+        set $x 1;
+    }
+}
+
+location /limit-except {
+    hyperlight_pass hello hello;
+
+    limit_except GET {
+        hyperlight_pass counter counter;
+    }
+}
+
+location /limit-except-inherits {
+    hyperlight_pass counter counter;
+
+    limit_except GET {
+        allow all;
+    }
+}
+
+location /outer {
+    hyperlight_pass counter counter;
+
+    location /outer/inner {
+        return 200 inner;
+    }
+
+    location /outer/none {
+    }
+}
+
+location /slash/ {
+    hyperlight_pass counter counter;
+}
+
+location /spin {
+    hyperlight_pass spin spin;
+}
+EOT
+
+$nginx->write_file('guest.conf', "$binary\n");
+$nginx->start;
+
+like($nginx->get('/if')->{body}, qr/^Hello/, 'if: not taken');
+is($nginx->get('/if?count=1')->{body} + 0, 1, 'if: taken');
+is($nginx->get('/if-inherits?x=1')->{body} + 0, 1,
+   'if: taken, it has the guest of the location');
+
+like($nginx->get('/limit-except')->{body}, qr/^Hello/, 'limit_except: GET');
+is($nginx->post('/limit-except', '')->{body} + 0, 1, 'limit_except: POST');
+is($nginx->post('/limit-except-inherits', '')->{body} + 0, 1,
+   'limit_except: it has the guest of the location');
+
+is($nginx->get('/outer')->{body} + 0, 1, 'a location');
+is($nginx->get('/outer/inner')->{body}, 'inner', 'the location in it');
+is($nginx->get('/outer/none')->{status}, 404,
+   'a location in it does not inherit the guest');
+
+like($nginx->get('/slash')->{headers}{location} // '', qr{/slash/$},
+     'a location with a slash at its end redirects to it');
+
+is($nginx->get('/spin')->{status}, 504, 'a limit of the http block counts');
+like(join("\n", $nginx->log_lines(qr/"spin"/)), qr/cpu_limit of 100 ms/,
+     'and is the one that was exceeded');
+
+$nginx->finish;
+
+done_testing;

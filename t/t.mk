@@ -1,0 +1,21 @@
+# The tests of t/: a real nginx for each file, see t/lib/HL/Nginx.pm.
+#
+#     make prove                      all of them
+#     make prove T=t/body.t           one
+#     make prove PROVE='prove -v -j2'
+
+PROVE ?= prove
+T ?= -r t
+
+# Guests that only these tests want.
+t_guests := $(patsubst %.c,$(B)/%.elf,$(wildcard t/guests/*.c))
+
+.PHONY: prove t-guests
+prove: all t-guests
+	TEST_NGINX_BUILD=$(B) $(PROVE) $(T)
+
+t-guests: $(t_guests)
+
+$(B)/t/guests/%.elf: t/guests/%.c $(guest_link) $(guest_headers)
+	@mkdir -p $(@D)
+	$(B)/bin/hlcc -O2 -o $@ $<
