@@ -24,7 +24,7 @@ static hl_status_t hl_call_begin(hl_sandbox_t *sb, hl_phase_t phase,
 static hl_status_t hl_call_check_args(const hl_sandbox_t *sb,
     const hl_value_t *args, size_t n, hl_error_t *err);
 static hl_status_t hl_call_http_room(hl_sandbox_t *sb, hl_http_stage_t stage,
-    size_t len, hl_error_t *err);
+    size_t len, size_t extra, hl_error_t *err);
 
 
 #define hl_call_input(sb)                                                     \
@@ -95,6 +95,7 @@ hl_call_http(hl_sandbox_t *sb, const hl_function_t *function,
     input = hl_call_input(sb);
     input->result = HL_TYPE_VOID;
     input->param_count = 0;
+    input->size = sb->input_end;
 
     /* what is not given is an empty string: the name's NUL */
 
@@ -123,7 +124,7 @@ hl_call_http_field(hl_sandbox_t *sb, hl_http_field_t field, const void *data,
     hl_abi_http_t  *http;
     hl_abi_view_t  *view;
 
-    if (hl_call_http_room(sb, HL_HTTP_STAGE_FIELDS, len + 1, err) != HL_OK) {
+    if (hl_call_http_room(sb, HL_HTTP_STAGE_FIELDS, len, 1, err) != HL_OK) {
         return err->status;
     }
 
@@ -174,17 +175,20 @@ hl_call_http_header(hl_sandbox_t *sb, const void *name, size_t name_len,
     hl_abi_http_t    *http;
     hl_abi_header_t   head;
 
-    if (name_len > sb->image->headers
-        || value_len > sb->image->headers)
+    /* each alone before their sum, which could overflow */
+
+    if (hl_call_http_room(sb, HL_HTTP_STAGE_HEADERS, name_len, 0, err)
+        != HL_OK
+        || hl_call_http_room(sb, HL_HTTP_STAGE_HEADERS, value_len, 0, err)
+           != HL_OK)
     {
-        return hl_error_set(err, HL_ERR_METADATA_TOO_LARGE,
-                            "a request header is too large");
+        return err->status;
     }
 
     size = hl_abi_header_size(name_len, value_len);
     pad = (size_t) (-sb->input_end & 7);
 
-    if (hl_call_http_room(sb, HL_HTTP_STAGE_HEADERS, pad + size, err)
+    if (hl_call_http_room(sb, HL_HTTP_STAGE_HEADERS, size, pad, err)
         != HL_OK)
     {
         return err->status;
@@ -224,7 +228,7 @@ hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room, hl_error_t *err)
     uint8_t        *base;
     hl_abi_http_t  *http;
 
-    if (hl_call_http_room(sb, HL_HTTP_STAGE_BODY, 0, err) != HL_OK) {
+    if (hl_call_http_room(sb, HL_HTTP_STAGE_BODY, 0, 0, err) != HL_OK) {
         return err->status;
     }
 
@@ -244,6 +248,7 @@ hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room, hl_error_t *err)
     http->body.len = (uint32_t) len;
 
     hl_call_input(sb)->size = sb->body_end;
+    sb->stage = HL_HTTP_STAGE_DONE;
     *room = base + offset;
 
     return HL_OK;
@@ -253,9 +258,16 @@ hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room, hl_error_t *err)
 void
 hl_call_cancel(hl_sandbox_t *sb)
 {
-    if (sb->state == HL_SANDBOX_CALLING) {
-        sb->state = HL_SANDBOX_POISONED;
+    if (sb->state != HL_SANDBOX_CALLING) {
+        return;
     }
+
+    if (sb->started) {
+        hl_output_salvage(sb);
+    }
+
+    sb->state = HL_SANDBOX_POISONED;
+    sb->has_result = false;
 }
 
 
@@ -434,10 +446,13 @@ hl_call_check_args(const hl_sandbox_t *sb, const hl_value_t *args, size_t n,
 }
 
 
+/* For "len" bytes, as large as the caller likes, and a few extra. */
 static hl_status_t
 hl_call_http_room(hl_sandbox_t *sb, hl_http_stage_t stage, size_t len,
-    hl_error_t *err)
+    size_t extra, hl_error_t *err)
 {
+    size_t  left;
+
     if (sb->state != HL_SANDBOX_CALLING || sb->phase != HL_PHASE_HTTP
         || sb->started || sb->stage > stage)
     {
@@ -447,15 +462,15 @@ hl_call_http_room(hl_sandbox_t *sb, hl_http_stage_t stage, size_t len,
 
     sb->stage = stage;
 
-    if (len > sb->image->headers
-        || sb->input_end > sb->image->headers - len)
-    {
+    left = sb->image->headers - sb->input_end;
+
+    if (extra > left || len > left - extra) {
         return hl_error_set(err, HL_ERR_METADATA_TOO_LARGE,
                             "the request's URI and headers are over the "
                             "room of %zu bytes", sb->image->headers);
     }
 
-    hl_call_input(sb)->size = sb->input_end + len;
+    hl_call_input(sb)->size = sb->input_end + len + extra;
 
     return HL_OK;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hl_error.h"
+#include "hl_memory.h"
 
 
 #define HL_KIB  (1ull << 10)
@@ -42,7 +43,7 @@ hl_config_check(const hl_config_t *config, hl_error_t *err)
         return err->status;
     }
 
-    if (config->headers >= config->input) {
+    if (hl_page_round(config->headers) >= hl_page_round(config->input)) {
         return hl_error_set(err, HL_ERR_ARGUMENT, "\"headers\" is a part of "
                             "\"input\" and must be smaller");
     }
@@ -82,13 +83,13 @@ hl_config_check_sizes(const hl_config_t *config, hl_error_t *err)
         const char  *bounds;
 
     } sizes[] = {
-        { "heap", config->heap, 4 * HL_KIB, 16 * HL_GIB, "4k to 16g" },
+        { "heap", config->heap, 4 * HL_KIB, 16 * HL_GIB, "4k to 16384m" },
         { "stack", config->stack, 8 * HL_KIB, 64 * HL_MIB, "8k to 64m" },
-        { "input", config->input, 8 * HL_KIB, HL_GIB, "8k to 1g" },
+        { "input", config->input, 8 * HL_KIB, HL_GIB, "8k to 1024m" },
         { "headers", config->headers, 4 * HL_KIB, 16 * HL_MIB,
           "4k to 16m" },
-        { "output", config->output, 8 * HL_KIB, HL_GIB, "8k to 1g" },
-        { "init_data", config->init_data_size, 0, HL_GIB, "0 to 1g" }
+        { "output", config->output, 8 * HL_KIB, HL_GIB, "8k to 1024m" },
+        { "init_data", config->init_data_size, 0, HL_GIB, "0 to 1024m" }
     };
 
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

@@ -15,6 +15,10 @@
 #include "hl_memory.h"
 
 
+#define HL_ELF_PHDRS_MAX  64
+#define HL_ELF_NOTES_MAX  16
+
+
 /* The file, while it is parsed. */
 typedef struct {
     hl_elf_t       *elf;
@@ -27,6 +31,7 @@ typedef struct {
 } hl_elf_file_t;
 
 
+static hl_status_t hl_elf_ident(hl_elf_file_t *f, hl_error_t *err);
 static hl_status_t hl_elf_header(hl_elf_file_t *f, hl_error_t *err);
 static hl_status_t hl_elf_segments(hl_elf_file_t *f, hl_error_t *err);
 static hl_status_t hl_elf_load(hl_elf_file_t *f, const GElf_Phdr *phdr,
@@ -61,6 +66,10 @@ hl_elf_parse(hl_elf_t *elf, const void *data, size_t size, const char *name,
 
     if (size < EI_NIDENT || memcmp(data, ELFMAG, SELFMAG) != 0) {
         return hl_elf_refuse(&f, "is not an ELF file", err);
+    }
+
+    if (hl_elf_ident(&f, err) != HL_OK) {
+        return err->status;
     }
 
     if (elf_version(EV_CURRENT) == EV_NONE) {
@@ -100,8 +109,9 @@ hl_elf_relocation(const hl_elf_t *elf, const void *data, uint64_t i,
 }
 
 
+/* What libelf would refuse, or read another way, in words of its own. */
 static hl_status_t
-hl_elf_header(hl_elf_file_t *f, hl_error_t *err)
+hl_elf_ident(hl_elf_file_t *f, hl_error_t *err)
 {
     const uint8_t  *ident;
 
@@ -115,10 +125,21 @@ hl_elf_header(hl_elf_file_t *f, hl_error_t *err)
         return hl_elf_refuse(f, "is not little-endian", err);
     }
 
-    if (f->size < sizeof(Elf64_Ehdr)
-        || gelf_getehdr(f->handle, &f->ehdr) == NULL)
-    {
+    if (f->size < sizeof(Elf64_Ehdr)) {
         return hl_elf_refuse(f, "is truncated: no whole ELF header", err);
+    }
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hl_elf_header(hl_elf_file_t *f, hl_error_t *err)
+{
+    uint64_t  end;
+
+    if (gelf_getehdr(f->handle, &f->ehdr) == NULL) {
+        return hl_elf_refuse(f, elf_errmsg(-1), err);
     }
 
     if (f->ehdr.e_machine != EM_X86_64) {
@@ -135,6 +156,19 @@ hl_elf_header(hl_elf_file_t *f, hl_error_t *err)
         return hl_elf_refuse(f, "has no entry point", err);
     }
 
+    if (f->ehdr.e_phnum == 0 || f->ehdr.e_phnum > HL_ELF_PHDRS_MAX
+        || f->ehdr.e_phentsize != sizeof(Elf64_Phdr))
+    {
+        return hl_elf_refuse(f, "has no usable program headers", err);
+    }
+
+    if (__builtin_add_overflow(f->ehdr.e_phoff,
+                               f->ehdr.e_phnum * sizeof(Elf64_Phdr), &end)
+        || end > f->size)
+    {
+        return hl_elf_refuse(f, "is truncated: program headers", err);
+    }
+
     f->elf->bias = f->ehdr.e_type == ET_DYN ? HL_IMAGE_BIAS : 0;
     f->elf->entry = f->ehdr.e_entry + f->elf->bias;
 
@@ -149,28 +183,15 @@ hl_elf_header(hl_elf_file_t *f, hl_error_t *err)
 static hl_status_t
 hl_elf_segments(hl_elf_file_t *f, hl_error_t *err)
 {
-    size_t               i, n, notes;
-    uint64_t             end;
+    int                  i, notes;
     GElf_Phdr            phdr, dynamic;
     const hl_segment_t  *segment;
-
-    end = f->ehdr.e_phoff;
-
-    if (elf_getphdrnum(f->handle, &n) != 0 || n == 0 || n > 64) {
-        return hl_elf_refuse(f, "has no usable program headers", err);
-    }
-
-    if (__builtin_add_overflow(end, n * sizeof(Elf64_Phdr), &end)
-        || end > f->size)
-    {
-        return hl_elf_refuse(f, "is truncated: program headers", err);
-    }
 
     memset(&dynamic, 0, sizeof(dynamic));
     notes = 0;
 
-    for (i = 0; i < n; i++) {
-        if (gelf_getphdr(f->handle, (int) i, &phdr) == NULL) {
+    for (i = 0; i < f->ehdr.e_phnum; i++) {
+        if (gelf_getphdr(f->handle, i, &phdr) == NULL) {
             return hl_elf_refuse(f, "has unreadable program headers", err);
         }
 
@@ -196,7 +217,9 @@ hl_elf_segments(hl_elf_file_t *f, hl_error_t *err)
             break;
 
         case PT_NOTE:
-            if (++notes <= 16 && hl_elf_note(f, &phdr, err) != HL_OK) {
+            if (++notes <= HL_ELF_NOTES_MAX
+                && hl_elf_note(f, &phdr, err) != HL_OK)
+            {
                 return err->status;
             }
 

@@ -10,6 +10,7 @@
  */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -69,34 +70,37 @@ hl_kvm_tsc_ask(const hl_vm_t *vm, uint64_t *offset)
 static hl_status_t
 hl_kvm_tsc_measure(const hl_vm_t *vm, uint64_t *offset, hl_error_t *err)
 {
-    int       i;
-    uint64_t  before, after, best;
+    int               i;
+    uint64_t          before, after, best;
+    struct kvm_msrs  *msrs;
 
-    struct {
-        struct kvm_msrs       head;
-        struct kvm_msr_entry  tsc;
-    } msrs;
+    msrs = calloc(1, sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry));
+    if (msrs == NULL) {
+        return hl_error_system(err, ENOMEM, "calloc()");
+    }
 
+    msrs->nmsrs = 1;
+    msrs->entries[0].index = HL_MSR_TSC;
     best = UINT64_MAX;
 
     for (i = 0; i < HL_TSC_TRIES; i++) {
-        memset(&msrs, 0, sizeof(msrs));
-        msrs.head.nmsrs = 1;
-        msrs.tsc.index = HL_MSR_TSC;
-
         before = hl_tsc();
 
-        if (ioctl(vm->vcpu_fd, KVM_GET_MSRS, &msrs) != 1) {
-            return hl_error_system(err, errno, "ioctl(KVM_GET_MSRS)");
+        if (ioctl(vm->vcpu_fd, KVM_GET_MSRS, msrs) != 1) {
+            (void) hl_error_system(err, errno, "ioctl(KVM_GET_MSRS)");
+            free(msrs);
+            return err->status;
         }
 
         after = hl_tsc();
 
         if (after - before < best) {
             best = after - before;
-            *offset = msrs.tsc.data - (before + best / 2);
+            *offset = msrs->entries[0].data - (before + best / 2);
         }
     }
+
+    free(msrs);
 
     return HL_OK;
 }

@@ -16,6 +16,8 @@ typedef hl_status_t (*hl_output_pt)(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 
 
+static bool hl_output_records(const hl_sandbox_t *sb, hl_cursor_t *records,
+    uint64_t *size);
 static hl_status_t hl_output_record(hl_sandbox_t *sb, uint32_t hypercall,
     hl_cursor_t *records, uint32_t *last, hl_error_t *err);
 static hl_status_t hl_output_function(hl_sandbox_t *sb, hl_cursor_t *record,
@@ -58,7 +60,7 @@ static const struct {
     { HL_PHASE_HTTP, 0, hl_output_status },
     { HL_PHASE_HTTP, 0, hl_output_header },
     { HL_PHASE_HTTP, 0, hl_output_body },
-    { HL_PHASE_TYPED, 0, hl_output_result },
+    { HL_PHASE_TYPED, HL_HYPERCALL_PARK, hl_output_result },
     { HL_PHASE_CALL, HL_HYPERCALL_PARK, hl_output_guest_error },
     { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_call },
     { HL_PHASE_ANY, HL_HYPERCALL_ABORT, hl_output_abort },
@@ -75,25 +77,14 @@ _Static_assert(HL_OUTPUT_TYPES == HL_REC_RAW_CALL + 1,
 hl_status_t
 hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
 {
-    size_t               room;
-    uint32_t             last;
-    hl_cursor_t          area, records;
-    hl_abi_output_t      head;
-    const hl_region_t   *r;
+    uint32_t     last;
+    uint64_t     size;
+    hl_cursor_t  records;
 
-    r = &sb->image->layout.regions[HL_REGION_OUTPUT];
-    area.pos = sb->rw + r->offset;
-    area.left = r->size;
-    room = r->size - sizeof(head);
-
-    head.size = 0;
-
-    if (!hl_cursor_copy(&area, &head, sizeof(head))
-        || !hl_cursor_split(&area, head.size, &records))
-    {
+    if (!hl_output_records(sb, &records, &size)) {
         return hl_error_set(err, HL_ERR_OUTPUT, "the guest says that its "
                             "output has %llu bytes, the area has %zu",
-                            (unsigned long long) head.size, room);
+                            (unsigned long long) size, records.left);
     }
 
     last = 0;
@@ -112,6 +103,62 @@ hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
     }
 
     return HL_OK;
+}
+
+
+/*
+ * The guest may have stopped in the middle of a record, so the first one
+ * that is not whole ends it, silently: the call has failed already.
+ */
+void
+hl_output_salvage(hl_sandbox_t *sb)
+{
+    uint64_t         size;
+    hl_error_t       err;
+    hl_status_t      status;
+    hl_cursor_t      records, record;
+    hl_abi_record_t  head;
+
+    if (!hl_output_records(sb, &records, &size)) {
+        return;
+    }
+
+    status = HL_OK;
+
+    while (status == HL_OK
+           && hl_cursor_copy(&records, &head, sizeof(head))
+           && head.size >= sizeof(head)
+           && hl_cursor_split(&records, head.size - sizeof(head), &record))
+    {
+        hl_cursor_skip(&records, hl_abi_padded((size_t) head.size)
+                                 - head.size);
+
+        if (head.type == HL_REC_LOG || head.type == HL_REC_PRINT) {
+            status = hl_output_types[head.type].take(sb, &record, &err);
+        }
+    }
+}
+
+
+/* The list; or false, and what the guest says and the room there is. */
+static bool
+hl_output_records(const hl_sandbox_t *sb, hl_cursor_t *records,
+    uint64_t *size)
+{
+    hl_cursor_t         area;
+    hl_abi_output_t     head;
+    const hl_region_t  *r;
+
+    r = &sb->image->layout.regions[HL_REGION_OUTPUT];
+
+    memcpy(&head, sb->rw + r->offset, sizeof(head));
+    *size = head.size;
+
+    area.pos = sb->rw + r->offset + sizeof(head);
+    area.left = r->size - sizeof(head);
+    *records = area;
+
+    return hl_cursor_split(&area, head.size, records);
 }
 
 

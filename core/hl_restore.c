@@ -148,7 +148,7 @@ hl_sandbox_touched(hl_sandbox_t *sb, const uint8_t *p, size_t len)
 hl_status_t
 hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err)
 {
-    size_t  i;
+    size_t  i, pages;
 
     if (sb->host->platform->get_log(sb->vm, sb->log, err) != HL_OK) {
         return err->status;
@@ -157,6 +157,16 @@ hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err)
     for (i = 0; sb->any_touched && i < sb->log_words; i++) {
         sb->log[i] |= sb->touched[i];
     }
+
+    /* what only the host writes is the host's to restore */
+
+    pages = sb->image->layout.host_size >> HL_PAGE_SHIFT;
+
+    for (i = 0; i < pages / 64; i++) {
+        sb->log[i] = 0;
+    }
+
+    sb->log[i] &= ~0ull << (pages % 64);
 
     return HL_OK;
 }

@@ -33,6 +33,8 @@ static hl_stop_t hl_run_failed(hl_sandbox_t *sb);
 hl_stop_t
 hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns, hl_error_t *err)
 {
+    uint64_t  deadline;
+
     if (sb->state != HL_SANDBOX_CALLING) {
         (void) hl_error_set(err, HL_ERR_ARGUMENT, "no call was begun");
         return HL_STOP_FAILED;
@@ -42,7 +44,11 @@ hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns, hl_error_t *err)
         return hl_run_failed(sb);
     }
 
-    return hl_run(sb, hl_now() + slice_ns, err);
+    if (__builtin_add_overflow(hl_now(), slice_ns, &deadline)) {
+        deadline = UINT64_MAX;
+    }
+
+    return hl_run(sb, deadline, err);
 }
 
 
@@ -128,6 +134,7 @@ hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
         }
 
         (void) hl_fault_describe(sb, &sb->fault, err);
+        hl_output_salvage(sb);
         return hl_run_failed(sb);
 
     default: /* HL_EXIT_VIOLATION, HL_EXIT_BROKEN */
@@ -160,6 +167,7 @@ hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
     case HL_HYPERCALL_FAULT:
         if (sb->has_fault) {
             (void) hl_fault_describe(sb, &sb->fault, err);
+            hl_output_salvage(sb);
             break;
         }
 
@@ -198,22 +206,25 @@ hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
         return hl_run_failed(sb);
     }
 
+    if (status == HL_OK && sb->phase == HL_PHASE_TYPED && !sb->has_result) {
+        (void) hl_error_set(err, HL_ERR_OUTPUT, "the function has put out "
+                            "neither a result nor an error");
+        return hl_run_failed(sb);
+    }
+
     sb->state = HL_SANDBOX_READY;
     sb->has_fault = false;
 
-    if (status == HL_ERR_GUEST) {
-        sb->has_result = false;
-        return HL_STOP_FAILED;
+    if (status == HL_OK && sb->phase == HL_PHASE_TYPED
+        && sb->result.type != sb->expected)
+    {
+        status = hl_error_set(err, HL_ERR_RESULT_TYPE,
+                              "Failed To Convert Return Value %s to %s",
+                              hl_type_name(sb->result.type),
+                              hl_type_name(sb->expected));
     }
 
-    if (sb->phase == HL_PHASE_TYPED
-        && (!sb->has_result || sb->result.type != sb->expected))
-    {
-        (void) hl_error_set(err, HL_ERR_OUTPUT,
-                            "Failed To Convert Return Value %s to %s",
-                            sb->has_result ? hl_type_name(sb->result.type)
-                                           : "nothing",
-                            hl_type_name(sb->expected));
+    if (status != HL_OK) {
         sb->has_result = false;
         return HL_STOP_FAILED;
     }
@@ -244,6 +255,7 @@ hl_run_cancelled(hl_sandbox_t *sb, hl_error_t *err)
 {
     (void) hl_error_set(err, HL_ERR_CANCELLED,
                         "Execution was cancelled by the host.");
+    hl_output_salvage(sb);
 
     return hl_run_failed(sb);
 }
@@ -252,6 +264,8 @@ hl_run_cancelled(hl_sandbox_t *sb, hl_error_t *err)
 static hl_stop_t
 hl_run_failed(hl_sandbox_t *sb)
 {
+    sb->has_result = false;
+
     if (sb->phase != HL_PHASE_INIT) {
         sb->state = HL_SANDBOX_POISONED;
     }

@@ -25,7 +25,8 @@ typedef enum {
 typedef enum {
     HL_HTTP_STAGE_FIELDS,
     HL_HTTP_STAGE_HEADERS,
-    HL_HTTP_STAGE_BODY
+    HL_HTTP_STAGE_BODY,
+    HL_HTTP_STAGE_DONE
 } hl_http_stage_t;
 
 
@@ -136,6 +137,9 @@ hl_status_t hl_exception_resume(hl_sandbox_t *sb, hl_gva_t frame,
  * guest's reason, unchecked. */
 hl_status_t hl_output_take(hl_sandbox_t *sb, uint32_t hypercall,
     hl_error_t *err);
+
+/* Of a call that failed in the middle: hands over logs and prints. */
+void hl_output_salvage(hl_sandbox_t *sb);
 
 /* Reads a value of a record; its bytes stay in guest memory. */
 bool hl_output_value(hl_cursor_t *record, hl_value_t *value);

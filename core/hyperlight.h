@@ -69,7 +69,8 @@ typedef enum {
     HL_ERR_MEMORY_TOO_SMALL,    /* a size of the configuration */
     HL_ERR_MEMORY_TOO_BIG,
     HL_ERR_SNAPSHOT_LAYOUT,     /* the snapshot is of another layout */
-    HL_ERR_SNAPSHOT_FUNCTIONS   /* it needs host functions that lack here */
+    HL_ERR_SNAPSHOT_FUNCTIONS,  /* it needs host functions that lack here */
+    HL_ERR_RESULT_TYPE          /* the result is not of the type expected */
 } hl_status_t;
 
 
@@ -434,7 +435,10 @@ hl_status_t hl_call_http_header(hl_sandbox_t *sb, const void *name,
 hl_status_t hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room,
     hl_error_t *err);
 
-/* Gives up a call, begun or running: the sandbox is poisoned. */
+/*
+ * Gives up a call, begun or running: the sandbox is poisoned.  The sink gets
+ * what the guest had logged and printed by then.
+ */
 void hl_call_cancel(hl_sandbox_t *sb);
 
 
@@ -446,7 +450,8 @@ typedef enum {
 
 /*
  * Runs the guest for at most "slice_ns" of real time, and a little.  After
- * HL_STOP_FAILED with HL_ERR_GUEST the sandbox is ready, else poisoned.
+ * HL_STOP_FAILED with HL_ERR_GUEST or HL_ERR_RESULT_TYPE the sandbox is
+ * ready, else poisoned.
  */
 hl_stop_t hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns,
     hl_error_t *err);
