@@ -8,7 +8,11 @@
  * it.  There are no threads and no signals: nothing here is reentrant, and
  * nothing has to be.
  *
- * For functions that answer HTTP requests see hyperlight_http.h.
+ * For functions that answer HTTP requests see hyperlight_http.h, for handlers
+ * of CPU exceptions hyperlight_exception.h.
+ *
+ * malloc() and its kin are libc's, with two differences, both Hyperlight's:
+ * of size 0 they give NULL, and without memory they call hl_malloc_failed().
  */
 
 #ifndef _HYPERLIGHT_GUEST_H_INCLUDED_
@@ -49,7 +53,12 @@ typedef enum {
 } hl_ErrorCode;
 
 
+/* In C++ an enum and a typedef cannot have one name. */
+#ifdef __cplusplus
+enum {
+#else
 enum hl_Level {
+#endif
     hl_Level_Error = 1,
     hl_Level_Warn,
     hl_Level_Info,
@@ -115,6 +124,51 @@ typedef struct {
 
 
 /*
+ * A result that can be looked into, of a function or of a host function.
+ * Made by the library alone; of String and VecBytes, what "value" points to
+ * belongs to it.
+ */
+typedef struct {
+    hl_ReturnType   tag;
+
+    union {
+        int32_t     Int;
+        uint32_t    UInt;
+        int64_t     Long;
+        uint64_t    ULong;
+        float       Float;
+        double      Double;
+        bool        Bool;
+        char       *String;
+        hl_Vec      VecBytes;
+    } value;
+} hl_ReturnValue;
+
+
+/* Bytes in pieces; to the host they are one VecBytes. */
+typedef struct {
+    const uint8_t       *data;
+    uintptr_t            len;
+} hl_ByteChunk;
+
+typedef struct {
+    const hl_ByteChunk  *chunks;
+    uintptr_t            count;
+} hl_ByteChunks;
+
+
+/*
+ * What guest functions return: a hl_Vec, or a hl_ReturnValue in a guest that
+ * defines HYPERLIGHT_RETURN_VALUES, as Hyperlight has it from its 0.17 on.
+ */
+#ifdef HYPERLIGHT_RETURN_VALUES
+typedef hl_ReturnValue  hl_Result;
+#else
+typedef hl_Vec  hl_Result;
+#endif
+
+
+/*
  * A call, of a guest function or of a host function.  What a guest function
  * gets belongs to the library: it may be written to, and is freed when the
  * function has returned.
@@ -128,10 +182,12 @@ typedef struct {
 
 
 /*
- * A guest function.  Its result is one that a hl_flatbuffer_result_from_
- * function made; the library takes it over.  NULL is an error of the call.
+ * A guest function.  Its result is one that a hl_flatbuffer_result_from_ or
+ * hl_result_from_ function made; the library takes it over.  NULL is an
+ * error of the call: the one of hl_set_error(), else that of the last
+ * hl_call_host_function_with_result(), else that NULL was returned.
  */
-typedef hl_Vec *(*hl_CGuestFunc)(const hl_FunctionCall *function_call);
+typedef hl_Result *(*hl_CGuestFunc)(const hl_FunctionCall *function_call);
 
 
 /* ---- what a guest defines ---------------------------------------------- */
@@ -148,7 +204,15 @@ void hyperlight_main(void);
  * NULL: unknown here too; the host gets GuestFunctionNotFound.  The library
  * has one that returns NULL.
  */
-hl_Vec *c_guest_dispatch_function(const hl_FunctionCall *function_call);
+hl_Result *c_guest_dispatch_function(const hl_FunctionCall *function_call);
+
+/*
+ * Is called when malloc(), calloc(), realloc() or aligned_alloc() have no
+ * memory.  The library's aborts with MallocFailed; after one that returns,
+ * they give NULL, errno is ENOMEM, and memory is as it was.  Memory that the
+ * library itself, or C++'s operator new, cannot do without aborts anyway.
+ */
+void hl_malloc_failed(void);
 
 
 /* ---- functions --------------------------------------------------------- */
@@ -156,7 +220,8 @@ hl_Vec *c_guest_dispatch_function(const hl_FunctionCall *function_call);
 /*
  * Registers a typed function, or replaces the one of this name.  Name and
  * types are copied.  Calls with another number of parameters or other types
- * never reach it.  A name of more than 255 bytes, or more functions than
+ * never reach it; more than 11 parameters can be registered, and are an
+ * error of each call.  A name of more than 255 bytes, or more functions than
  * 1024, end the guest with TooManyGuestFunctions; host programs list only
  * what hyperlight_main() has registered.
  */
@@ -179,6 +244,27 @@ hl_Vec *hl_flatbuffer_result_from_String(const char *value);
 hl_Vec *hl_flatbuffer_result_from_Bytes(const uint8_t *data, uintptr_t len);
 hl_Vec *hl_flatbuffer_result_from_VecBytes(hl_Vec value);
 hl_Vec *hl_flatbuffer_result_from_Bool(bool value);
+
+/*
+ * The same, of which a guest can look into those that are hl_ReturnValues,
+ * see hl_Result.  Bytes of a String with a NUL inside give NULL.
+ */
+hl_Result *hl_result_from_Int(int32_t value);
+hl_Result *hl_result_from_UInt(uint32_t value);
+hl_Result *hl_result_from_Long(int64_t value);
+hl_Result *hl_result_from_ULong(uint64_t value);
+hl_Result *hl_result_from_Float(float value);
+hl_Result *hl_result_from_Double(double value);
+hl_Result *hl_result_from_Void(void);
+hl_Result *hl_result_from_String(const char *value);
+hl_Result *hl_result_from_StringBytes(const char *data, uintptr_t len);
+hl_Result *hl_result_from_Bytes(const uint8_t *data, uintptr_t len);
+hl_Result *hl_result_from_VecBytes(hl_Vec value);
+hl_Result *hl_result_from_ByteChunks(hl_ByteChunks value);
+hl_Result *hl_result_from_Bool(bool value);
+
+/* Frees one that is not returned, and what its value points to. */
+void hl_free_return_value(hl_ReturnValue *value);
 
 /*
  * Lets the call that runs end with this error, whatever the function goes
@@ -221,10 +307,21 @@ void hl_log(hl_Level level, const char *message, int32_t line,
 void hl_call_host_function(const hl_FunctionCall *function_call);
 
 /*
- * The answer of the last host call.  If the host function failed, answered
- * with another type or was not called, the guest ends with UnknownError and
- * a message that says so.  String and VecBytes are the caller's: free() the
- * string; the bytes are in one piece with their hl_Vec, which is to be freed.
+ * The same for a guest that can go on without an answer: NULL if the host
+ * function failed or could not be called; hl_host_error() tells why, until
+ * the next call of this function.  The answer is the caller's, see
+ * hl_free_return_value().
+ */
+hl_ReturnValue *hl_call_host_function_with_result(
+    const hl_FunctionCall *function_call);
+const char *hl_host_error(void);
+
+/*
+ * The answer of the last hl_call_host_function().  If the host function
+ * failed, answered with another type or was not called, the guest ends with
+ * UnknownError and a message that says so.  String and VecBytes are the
+ * caller's: free() the string; the bytes are in one piece with their hl_Vec,
+ * which is to be freed.
  */
 int32_t hl_get_host_return_value_as_Int(void);
 uint32_t hl_get_host_return_value_as_UInt(void);
@@ -235,6 +332,45 @@ float hl_get_host_return_value_as_Float(void);
 double hl_get_host_return_value_as_Double(void);
 const char *hl_get_host_return_value_as_String(void);
 hl_Vec *hl_get_host_return_value_as_VecBytes(void);
+
+/* VecBytes as chunks, for hl_free_byte_chunks(). */
+hl_ByteChunks *hl_get_host_return_value_as_ByteChunks(void);
+void hl_free_byte_chunks(hl_ByteChunks *value);
+
+
+/* ---- what the host provides -------------------------------------------- */
+
+/*
+ * The host's init_data, the same in each call; data is NULL and len 0 if it
+ * gives none.  To write there is a fault, unless the host allows it.
+ */
+hl_Vec hl_user_data(void);
+
+/* The host's counter as it stands; 0 if it has none. */
+uint64_t hl_guest_counter(void);
+
+
+/* ---- of no use here, for the sake of guests that name them ------------- */
+
+/* Where the host enters a guest that was linked with --entry entrypoint. */
+void entrypoint(uint64_t peb_address, uint64_t seed, uint64_t ops,
+    uint64_t max_log_level);
+
+/* Memory of the caller's stack. */
+#define _alloca  _alloca_wrapper
+#define _alloca_wrapper(size)  __builtin_alloca(size)
+
+
+/* ---- malloc ------------------------------------------------------------ */
+
+/* As in stdlib.h, where older standards of C leave one out. */
+#ifndef __cplusplus
+void *malloc(size_t size);
+void *calloc(size_t nmemb, size_t size);
+void *aligned_alloc(size_t alignment, size_t size);
+void *realloc(void *ptr, size_t size);
+void free(void *ptr);
+#endif
 
 
 #ifdef __cplusplus

@@ -28,7 +28,7 @@
  * global, as Hyperlight does.  "paramsc" is a literal number, 0 to 11.
  */
 #define HYPERLIGHT_WRAP_FUNCTION(function, return_type, paramsc, ...)         \
-    hl_Vec *_call_##function(const hl_FunctionCall *function_call);           \
+    hl_Result *_call_##function(const hl_FunctionCall *function_call);        \
                                                                               \
     uintptr_t         _##function##_parameter_count = paramsc;                \
     hl_ReturnType     _##function##_return_type = hl_ReturnType_##return_type;\
@@ -36,7 +36,7 @@
         HL_WRAP_TYPES_##paramsc(__VA_ARGS__)                                  \
     };                                                                        \
                                                                               \
-    hl_Vec *                                                                  \
+    hl_Result *                                                               \
     _call_##function(const hl_FunctionCall *function_call)                    \
     {                                                                         \
         (void) function_call;                                                 \
@@ -55,22 +55,28 @@
 
 /* The parts of the above; not for use elsewhere. */
 
-#define HL_WRAP_RESULT_Int(f)      hl_flatbuffer_result_from_Int(f)
-#define HL_WRAP_RESULT_UInt(f)     hl_flatbuffer_result_from_UInt(f)
-#define HL_WRAP_RESULT_Long(f)     hl_flatbuffer_result_from_Long(f)
-#define HL_WRAP_RESULT_ULong(f)    hl_flatbuffer_result_from_ULong(f)
-#define HL_WRAP_RESULT_Float(f)    hl_flatbuffer_result_from_Float(f)
-#define HL_WRAP_RESULT_Double(f)   hl_flatbuffer_result_from_Double(f)
-#define HL_WRAP_RESULT_String(f)   hl_flatbuffer_result_from_String(f)
-#define HL_WRAP_RESULT_Bool(f)     hl_flatbuffer_result_from_Bool(f)
-#define HL_WRAP_RESULT_VecBytes(f) hl_flatbuffer_result_from_VecBytes(f)
-#define HL_WRAP_RESULT_Void(f)     ((f), hl_flatbuffer_result_from_Void())
+#ifdef HYPERLIGHT_RETURN_VALUES
+#define HL_WRAP_FROM(t)            hl_result_from_##t
+#else
+#define HL_WRAP_FROM(t)            hl_flatbuffer_result_from_##t
+#endif
+
+#define HL_WRAP_RESULT_Int(f)      HL_WRAP_FROM(Int)(f)
+#define HL_WRAP_RESULT_UInt(f)     HL_WRAP_FROM(UInt)(f)
+#define HL_WRAP_RESULT_Long(f)     HL_WRAP_FROM(Long)(f)
+#define HL_WRAP_RESULT_ULong(f)    HL_WRAP_FROM(ULong)(f)
+#define HL_WRAP_RESULT_Float(f)    HL_WRAP_FROM(Float)(f)
+#define HL_WRAP_RESULT_Double(f)   HL_WRAP_FROM(Double)(f)
+#define HL_WRAP_RESULT_String(f)   HL_WRAP_FROM(String)(f)
+#define HL_WRAP_RESULT_Bool(f)     HL_WRAP_FROM(Bool)(f)
+#define HL_WRAP_RESULT_VecBytes(f) HL_WRAP_FROM(VecBytes)(f)
+#define HL_WRAP_RESULT_Void(f)     ((f), HL_WRAP_FROM(Void)())
 
 #define HL_WRAP_TYPE(t)            hl_ParameterType_##t
 #define HL_WRAP_ARG(i, t)          function_call->parameters[i].value.t
 
 /* No array is empty in C. */
-#define HL_WRAP_TYPES_0(...)   0
+#define HL_WRAP_TYPES_0(...)   (hl_ParameterType) 0
 #define HL_WRAP_ARGS_0(...)
 
 #define HL_WRAP_TYPES_1(a)  HL_WRAP_TYPE(a)

@@ -31,8 +31,9 @@ hl_dispatch(const hl_abi_params_t *params)
 
 /*
  * Takes what must differ from call to call, though they all start from one
- * snapshot, from the host's fresh entropy: the guard and the seed of rand().
- * A guard that starts with a NUL stops overflows by string functions.
+ * snapshot, from the host's fresh entropy: the guard and the seed of rand();
+ * random.c takes the rest when it is asked to.  A guard that starts with a
+ * NUL stops overflows by string functions.
  */
 
 hl_no_guard void
@@ -49,6 +50,7 @@ hl_enter(const hl_abi_params_t *params)
 
     hl_guest.params = params;
     hl_guest.last = NULL;
+    hl_guest.random_ready = false;
     hl_ptr(hl_abi_output_t, params->output)->size = 0;
 }
 

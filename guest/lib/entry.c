@@ -8,7 +8,6 @@
  * the name decides.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "hl_guest.h"
@@ -60,12 +59,12 @@ hl_entry_append(const char *name)
     if (hl_guest.entry_count == room) {
         room = room == 0 ? HL_ENTRY_ROOM : 2 * room;
 
-        hl_guest.entries = realloc(hl_guest.entries,
-                                   room * sizeof(hl_entry_t));
+        hl_guest.entries = hl_realloc(hl_guest.entries,
+                                      room * sizeof(hl_entry_t));
         hl_guest.entry_room = room;
     }
 
-    hl_guest.entries[hl_guest.entry_count++].name = strdup(name);
+    hl_guest.entries[hl_guest.entry_count++].name = hl_strdup(name);
 }
 
 

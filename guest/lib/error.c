@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "hl_guest.h"
 
@@ -15,9 +14,13 @@
 void
 hl_set_error(hl_ErrorCode err, const char *message)
 {
+    char  *copy;
+
+    copy = hl_strdup(message != NULL ? message : "");
+
     free(hl_guest.error);
 
-    hl_guest.error = strdup(message != NULL ? message : "");
+    hl_guest.error = copy;
     hl_guest.error_code = err;
 }
 

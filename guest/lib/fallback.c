@@ -7,7 +7,7 @@
 #include "hl_guest.h"
 
 
-__attribute__((weak)) hl_Vec *
+__attribute__((weak)) hl_Result *
 c_guest_dispatch_function(const hl_FunctionCall *function_call)
 {
     (void) function_call;

@@ -6,7 +6,8 @@
  * A guest is single-threaded and trusts its host: what comes in through the
  * parameters page and the input and reply areas is used as it is.
  *
- * malloc() never returns NULL here, see malloc.c, so nobody checks it.
+ * Memory for the library comes from hl_alloc(), which never returns NULL; a
+ * guest may have made malloc() return it.
  */
 
 #ifndef _HL_GUEST_H_INCLUDED_
@@ -35,7 +36,7 @@
 typedef struct hl_entry_s  hl_entry_t;
 
 /* Runs a function; the result is NULL of an HTTP handler. */
-typedef hl_Vec *(*hl_invoke_pt)(const hl_entry_t *entry,
+typedef hl_Result *(*hl_invoke_pt)(const hl_entry_t *entry,
     const hl_abi_input_t *input);
 
 typedef void (*hl_any_function_pt)(void);
@@ -66,8 +67,12 @@ typedef struct {
     size_t                  entry_room;
 
     char                   *error;      /* malloc'ed; NULL: no error */
+    char                   *host_error; /* malloc'ed; of a host call */
     hl_ErrorCode            error_code;
     bool                    reply_ready;
+
+    bool                    random_ready;
+    uint32_t                random_key[HL_ABI_ENTROPY / 4];
 } hl_guest_t;
 
 extern hl_guest_t  hl_guest;
@@ -87,7 +92,10 @@ hl_noreturn void hl_park(void);
 void hl_call(void);
 
 /* typed.c: a call of a name that is not registered. */
-hl_Vec *hl_typed_fallback(const hl_abi_input_t *input, const char *name);
+hl_Result *hl_typed_fallback(const hl_abi_input_t *input, const char *name);
+
+/* result_record.c: HL_REC_RESULT, if there is no error; frees the result. */
+void hl_result_take(hl_Result *result, const char *name);
 
 
 /* entry.c: the function table. */
@@ -145,6 +153,15 @@ const hl_abi_value_t *hl_value_next(const hl_abi_value_t *value);
 void *hl_value_copy(const hl_abi_value_t *value);
 
 
+/* host_call.c: the reply area. */
+
+/* Calls; false if that cannot be, the reason is in "text" then. */
+bool hl_host_call(const hl_FunctionCall *call, char *text, size_t size);
+#define HL_HOST_CALL_TEXT  192
+
+const hl_abi_reply_t *hl_host_reply(void);
+
+
 /* error.c, abort.c */
 void hl_set_error_fmt(hl_ErrorCode err, const char *fmt, ...)
     hl_printf_like(2, 3);
@@ -155,9 +172,10 @@ hl_noreturn void __stack_chk_fail(void);
 /* stdio.c: hands over what is buffered, if the guest uses stdio. */
 void hl_stdio_flush(void);
 
-/* malloc.c: what --wrap=malloc makes of malloc. */
-void *__wrap_malloc(size_t size);
-void *__real_malloc(size_t size);
+/* alloc.c: malloc() that aborts, whatever hl_malloc_failed() does. */
+void *hl_alloc(size_t size);
+void *hl_realloc(void *ptr, size_t size);
+char *hl_strdup(const char *s);
 
 
 #endif /* _HL_GUEST_H_INCLUDED_ */

@@ -1,9 +1,10 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * host_call.c: hl_call_host_function().
+ * host_call.c: hl_call_host_function(), and what calls share.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "hl_guest.h"
@@ -25,23 +26,43 @@ static size_t hl_host_call_size(const hl_FunctionCall *call);
 void
 hl_call_host_function(const hl_FunctionCall *function_call)
 {
-    void    *room;
-    size_t   size;
+    char  text[HL_HOST_CALL_TEXT];
 
-    size = hl_host_call_size(function_call);
-    room = hl_record_add(HL_REC_CALL, size);
+    if (!hl_host_call(function_call, text, sizeof(text))) {
+        hl_abort_with_code_and_message(hl_ErrorCode_OutbError, text);
+    }
+}
+
+
+bool
+hl_host_call(const hl_FunctionCall *call, char *text, size_t size)
+{
+    void    *room;
+    size_t   need;
+
+    need = hl_host_call_size(call);
+    room = hl_record_add(HL_REC_CALL, need);
 
     if (room == NULL) {
-        hl_abort_fmt(hl_ErrorCode_OutbError,
-                     "call of host function %.99s takes %zu bytes of output, "
-                     "there are %zu",
-                     function_call->function_name, size, hl_record_max());
+        (void) snprintf(text, size, "call of host function %.99s takes %zu "
+                        "bytes of output, there are %zu",
+                        call->function_name, need, hl_record_max());
+        return false;
     }
 
-    hl_host_call_write(room, function_call);
+    hl_host_call_write(room, call);
 
     hl_leave(HL_HYPERCALL_CALL);
     hl_guest.reply_ready = true;
+
+    return true;
+}
+
+
+const hl_abi_reply_t *
+hl_host_reply(void)
+{
+    return hl_ptr(const hl_abi_reply_t, hl_guest.params->reply);
 }
 
 

@@ -6,7 +6,6 @@
  * The getters take the answer from the reply area, each answer once.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "hl_guest.h"
@@ -106,7 +105,7 @@ hl_get_host_return_value_as_VecBytes(void)
 
     value = hl_reply(HL_TYPE_VECBYTES);
 
-    vec = malloc(sizeof(hl_Vec) + value->len);
+    vec = hl_alloc(sizeof(hl_Vec) + value->len);
     vec->data = (uint8_t *) (vec + 1);
     vec->len = value->len;
 
@@ -136,7 +135,7 @@ hl_reply(uint32_t type)
 
     hl_guest.reply_ready = false;
 
-    reply = hl_ptr(const hl_abi_reply_t, hl_guest.params->reply);
+    reply = hl_host_reply();
 
     if (reply->error != 0) {
         hl_abort_with_code_and_message(hl_ErrorCode_UnknownError,

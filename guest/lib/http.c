@@ -9,7 +9,7 @@
 #include "hl_http.h"
 
 
-static hl_Vec *hl_http_invoke(const hl_entry_t *entry,
+static hl_Result *hl_http_invoke(const hl_entry_t *entry,
     const hl_abi_input_t *input);
 
 
@@ -30,7 +30,7 @@ hl_http_register(const char *name, hl_http_handler_pt handler)
 }
 
 
-static hl_Vec *
+static hl_Result *
 hl_http_invoke(const hl_entry_t *entry, const hl_abi_input_t *input)
 {
     hl_http_request_t   req;

@@ -48,7 +48,7 @@ hl_http_vprintf(hl_http_response_t *resp, const char *fmt, va_list args)
         rc = hl_http_write(resp, line, (size_t) n);
 
     } else {
-        text = malloc((size_t) n + 1);
+        text = hl_alloc((size_t) n + 1);
 
         (void) vsnprintf(text, (size_t) n + 1, fmt, again);
         rc = hl_http_write(resp, text, (size_t) n);

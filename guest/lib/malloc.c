@@ -1,12 +1,19 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * malloc.c: malloc() that ends the guest when memory is out, as Hyperlight's
- * does.  hlcc links with --wrap=malloc, so that calls from everywhere come
- * here, those of picolibc's calloc(), realloc() and strdup() as well.
+ * malloc.c: malloc(), as it has to be for Hyperlight's guests.
+ *
+ * hlcc links with --wrap for each function of this family, so that calls
+ * from everywhere come here and to the files beside, those of picolibc's
+ * strdup() and others as well; picolibc's own are behind __real_.
+ *
+ * malloc(0) is NULL, as in Hyperlight; that is not a failure.  Sizes over
+ * PTRDIFF_MAX never get to picolibc, whose sbrk() would take them as negative.
  */
 
-#include "hl_guest.h"
+#include <errno.h>
+
+#include "hl_malloc.h"
 
 
 void *
@@ -14,12 +21,22 @@ __wrap_malloc(size_t size)
 {
     void  *p;
 
-    p = __real_malloc(size);
-
-    if (p == NULL) {
-        hl_abort_with_code_and_message(hl_ErrorCode_MallocFailed,
-                                       "Malloc Failed");
+    if (size == 0) {
+        return NULL;
     }
 
-    return p;
+    p = size <= PTRDIFF_MAX ? __real_malloc(size) : NULL;
+
+    return p != NULL ? p : hl_malloc_out();
+}
+
+
+void *
+hl_malloc_out(void)
+{
+    hl_malloc_failed();
+
+    errno = ENOMEM;
+
+    return NULL;
 }

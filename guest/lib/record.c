@@ -4,7 +4,9 @@
  * record.c: the list of records in the output area, filled from its start.
  *
  * hl_abi_output_t.size is how far it is filled, always a multiple of 8.  The
- * area is whole pages, so that what fits fits with its padding.
+ * area is whole pages, so that what fits fits with its padding.  A record
+ * is in the list before its bytes are copied: if a bad pointer of the
+ * guest's ends that in an exception handler, records of the handler follow.
  */
 
 #include <string.h>
@@ -12,7 +14,7 @@
 #include "hl_guest.h"
 
 
-typedef void (*hl_leave_pt)(uint32_t kind);
+typedef void (*hl_leave_pt)(uint32_t kind, const void *argument);
 
 
 static size_t hl_record_room(void);
@@ -110,6 +112,7 @@ static size_t
 hl_record_grow(hl_abi_record_type_t type, const void *data, size_t len)
 {
     size_t            used, left, n;
+    uint8_t          *to;
     hl_abi_output_t  *output;
     hl_abi_record_t  *last;
 
@@ -124,10 +127,12 @@ hl_record_grow(hl_abi_record_type_t type, const void *data, size_t len)
     left = hl_record_room() - used;
     n = len < left ? len : left;
 
-    memcpy((uint8_t *) last + last->size, data, n);
+    to = (uint8_t *) last + last->size;
 
     last->size += (uint32_t) n;
     output->size = hl_abi_padded(used + n);
+
+    memcpy(to, data, n);
 
     return n;
 }
@@ -158,7 +163,7 @@ hl_record_error(hl_abi_record_type_t type, uint32_t code,
 void
 hl_leave(hl_abi_hypercall_t kind)
 {
-    ((hl_leave_pt) (uintptr_t) hl_guest.params->leave)(kind);
+    ((hl_leave_pt) (uintptr_t) hl_guest.params->leave)(kind, NULL);
 
     hl_output()->size = 0;
     hl_guest.last = NULL;

@@ -7,7 +7,6 @@
  * it points to behind it.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "hl_guest.h"
@@ -113,7 +112,7 @@ hl_result(uint32_t type, const void *data, size_t len)
 
     size = hl_value_size(type, len);
 
-    result = malloc(sizeof(hl_Vec) + size);
+    result = hl_alloc(sizeof(hl_Vec) + size);
     result->data = (uint8_t *) (result + 1);
     result->len = size;
 

@@ -11,11 +11,12 @@
 #include "hl_guest.h"
 
 
-static hl_Vec *hl_typed_invoke(const hl_entry_t *entry,
+hl_noreturn static void hl_typed_unsupported(const char *name);
+static hl_Result *hl_typed_invoke(const hl_entry_t *entry,
     const hl_abi_input_t *input);
 static bool hl_typed_check(const hl_entry_t *entry,
     const hl_abi_input_t *input);
-static hl_Vec *hl_typed_run(hl_CGuestFunc function,
+static hl_Result *hl_typed_run(hl_CGuestFunc function,
     const hl_abi_input_t *input);
 static void hl_typed_param(hl_Parameter *param, const hl_abi_value_t *value);
 static void hl_typed_free(hl_Parameter *params, size_t n);
@@ -35,6 +36,15 @@ hl_register_function_definition(const char *function_name,
     size_t      i;
     hl_entry_t  entry;
 
+    if (function_name == NULL) {
+        hl_abort_fmt(hl_ErrorCode_GuestFunctionNameNotProvided,
+                     "a function is registered without a name");
+    }
+
+    if ((unsigned) return_type > hl_ReturnType_VecBytes) {
+        hl_typed_unsupported(function_name);
+    }
+
     memset(&entry, 0, sizeof(hl_entry_t));
 
     entry.name = function_name;
@@ -45,6 +55,11 @@ hl_register_function_definition(const char *function_name,
     entry.param_count = param_no;
 
     for (i = 0; i < param_no && i < HL_ABI_PARAMS_MAX; i++) {
+
+        if ((unsigned) params_type[i] > hl_ParameterType_VecBytes) {
+            hl_typed_unsupported(function_name);
+        }
+
         entry.params[i] = params_type[i];
     }
 
@@ -52,10 +67,19 @@ hl_register_function_definition(const char *function_name,
 }
 
 
-static hl_Vec *
+static void
+hl_typed_unsupported(const char *name)
+{
+    hl_abort_fmt(hl_ErrorCode_UnsupportedParameterType,
+                 "function %.*s is registered with a type that does not "
+                 "exist", HL_ABI_NAME_MAX / 2, name);
+}
+
+
+static hl_Result *
 hl_typed_invoke(const hl_entry_t *entry, const hl_abi_input_t *input)
 {
-    hl_Vec  *result;
+    hl_Result  *result;
 
     if (!hl_typed_check(entry, input)) {
         return NULL;
@@ -63,20 +87,27 @@ hl_typed_invoke(const hl_entry_t *entry, const hl_abi_input_t *input)
 
     result = hl_typed_run((hl_CGuestFunc) entry->function, input);
 
-    if (result == NULL && hl_guest.error == NULL) {
+    if (result != NULL || hl_guest.error != NULL) {
+        return result;
+    }
+
+    if (hl_guest.host_error != NULL) {
+        hl_set_error(hl_ErrorCode_HostFunctionError, hl_guest.host_error);
+
+    } else {
         hl_set_error_fmt(hl_ErrorCode_GuestError,
                          "C guest function \"%s\" returned null",
                          entry->name);
     }
 
-    return result;
+    return NULL;
 }
 
 
-hl_Vec *
+hl_Result *
 hl_typed_fallback(const hl_abi_input_t *input, const char *name)
 {
-    hl_Vec  *result;
+    hl_Result  *result;
 
     result = hl_typed_run(c_guest_dispatch_function, input);
 
@@ -134,11 +165,11 @@ hl_typed_check(const hl_entry_t *entry, const hl_abi_input_t *input)
 }
 
 
-static hl_Vec *
+static hl_Result *
 hl_typed_run(hl_CGuestFunc function, const hl_abi_input_t *input)
 {
     size_t                 i, n;
-    hl_Vec                *result;
+    hl_Result             *result;
     hl_Parameter           params[HL_ABI_PARAMS_MAX];
     hl_FunctionCall        call;
     const hl_abi_value_t  *value;

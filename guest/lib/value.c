@@ -7,7 +7,6 @@
  * hl_abi_value_t.bits alike, since the machine is little endian.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "hl_guest.h"
@@ -119,7 +118,7 @@ hl_value_copy(const hl_abi_value_t *value)
 {
     uint8_t  *copy;
 
-    copy = malloc((size_t) value->len + 1);
+    copy = hl_alloc((size_t) value->len + 1);
 
     memcpy(copy, value + 1, value->len);
     copy[value->len] = '\0';

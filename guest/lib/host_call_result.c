@@ -1,0 +1,75 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * host_call_result.c: hl_call_host_function_with_result(), and why it failed.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hl_return_value.h"
+
+
+static hl_ReturnValue *hl_host_value(const hl_abi_value_t *value);
+
+
+hl_ReturnValue *
+hl_call_host_function_with_result(const hl_FunctionCall *function_call)
+{
+    char                   text[HL_HOST_CALL_TEXT];
+    const hl_abi_reply_t  *reply;
+
+    free(hl_guest.host_error);
+    hl_guest.host_error = NULL;
+
+    if (!hl_host_call(function_call, text, sizeof(text))) {
+        hl_guest.host_error = hl_strdup(text);
+        return NULL;
+    }
+
+    /* it is taken: nothing is left for a getter */
+    hl_guest.reply_ready = false;
+
+    reply = hl_host_reply();
+
+    if (reply->error != 0) {
+        hl_guest.host_error = hl_strdup((const char *) (reply + 1));
+        return NULL;
+    }
+
+    return hl_host_value((const hl_abi_value_t *) (reply + 1));
+}
+
+
+const char *
+hl_host_error(void)
+{
+    return hl_guest.host_error != NULL ? hl_guest.host_error : "";
+}
+
+
+static hl_ReturnValue *
+hl_host_value(const hl_abi_value_t *value)
+{
+    hl_ReturnValue  *r;
+
+    r = hl_return_value((hl_ReturnType) value->type);
+
+    switch (r->tag) {
+
+    case hl_ReturnType_String:
+        r->value.String = hl_value_copy(value);
+        break;
+
+    case hl_ReturnType_VecBytes:
+        r->value.VecBytes.data = hl_value_copy(value);
+        r->value.VecBytes.len = value->len;
+        break;
+
+    default:
+        memcpy(&r->value, &value->bits, sizeof(value->bits));
+        break;
+    }
+
+    return r;
+}
