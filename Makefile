@@ -6,7 +6,7 @@
 # they have in common: the build folder, the Debian packages that are needed,
 # the check for /dev/kvm, and the targets that a user types.
 
-all: core sdk guests module
+all: core sdk guests tools module
 
 PREFIX ?= /usr/local
 PORT ?= 8080
@@ -26,6 +26,7 @@ MAKEFLAGS += --no-builtin-rules
 # Debian packages, each with its reason.
 
 PACKAGE_LIST += gcc             # the compiler of core, module and guests
+PACKAGE_LIST += g++             # guests in C++, and a test of hl++
 PACKAGE_LIST += libc6-dev       # C library headers
 PACKAGE_LIST += linux-libc-dev  # linux/kvm.h
 PACKAGE_LIST += libelf-dev      # core reads guest files with libelf
@@ -39,6 +40,8 @@ PACKAGE_LIST += libcmocka-dev   # unit tests of core
 PACKAGE_LIST += perl            # prove, and the tests in t/
 PACKAGE_LIST += curl            # the demo's client
 PACKAGE_LIST += strace          # t/ioctl.t counts what a request costs
+PACKAGE_LIST += cmake           # t/sdk-install.t builds a guest by it
+PACKAGE_LIST += pkg-config      # and by this
 
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
 
@@ -105,7 +108,9 @@ elif ! ( : <> /dev/kvm ) 2> /dev/null; then
 fi
 endef
 
-ifneq ($(filter demo run test core-test prove bench,$(MAKECMDGOALS)),)
+kvm_goals := demo run test core-test picolibc-test prove bench
+
+ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
 ifneq ($(kvm_problem),)
 $(error $(kvm_problem))
@@ -113,7 +118,8 @@ endif
 endif
 
 
-include core/core.mk guest/guest.mk http/http.mk
+include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
+include guest/picolibc/tests/tests.mk
 include t/core/core-test.mk t/bench/bench.mk t/t.mk
 
 
@@ -123,18 +129,18 @@ demo: all
 run: all
 	@exec conf/demo.sh run $(B) $(PORT)
 
-# One after the other, and both: neither hides or disturbs the other.
+# One after the other, and all: none hides or disturbs another.
 test:
-	@status=0; for tests in core-test prove; do \
+	@status=0; for tests in core-test picolibc-test prove; do \
 	    $(MAKE) --no-print-directory $$tests || status=1; \
 	done; exit $$status
 
 # Compiles everything once more, with gcc and clang, and keeps nothing.
 
-lint: lint-core lint-guests guest-warnings module-lint
+lint: lint-core lint-guests guest-warnings tools-warnings module-lint
 	t/lint.sh .
 
-lint-core lint-guests guest-warnings module-lint: \
+lint-core lint-guests guest-warnings tools-warnings module-lint: \
     | $(PACKAGES) $(LINT_PACKAGES)
 
 lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c)
@@ -143,7 +149,7 @@ lint-core:
 	    for source in $(sources); do \
 	        echo "$$cc $$source"; \
 	        $$cc -std=gnu11 -O2 -Icore -It/core $(CORE_WARNINGS) \
-	            -c -o /dev/null $$source; \
+	            -Werror -c -o /dev/null $$source; \
 	    done; \
 	done
 
@@ -157,13 +163,13 @@ lint-guests: sdk
 	    done; \
 	done
 
-install: all module-install guest-install
+install: all module-install guest-install tools-install
 
 clean:
 	rm -rf -- $(B)
 
 help:
-	@echo 'make            build the module, hlcc and the example guests'
+	@echo 'make            build the module, hlcc, hlrun, example guests'
 	@echo 'make demo       show it: nginx, requests by curl, their answers'
 	@echo 'make run        the demo server in the foreground (PORT=8080)'
 	@echo 'make test       all tests'

@@ -210,8 +210,7 @@ ngx_http_hyperlight_put_log(void *data, hl_log_level_t level,
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
-    u_char      *p, *last;
-    u_char       file[128], text[NGX_HTTP_HYPERLIGHT_LOG_TEXT];
+    char         file[128], text[NGX_HTTP_HYPERLIGHT_LOG_TEXT];
     ngx_uint_t   nlevel;
 
     nlevel = ngx_http_hyperlight_levels[level];

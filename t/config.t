@@ -76,15 +76,15 @@ for (@times) {
 }
 
 for (
-    ['heap 0',       '"heap" must be from 4k to 16g'],
+    ['heap 0',       '"heap" must be from 4k to 16384m'],
     ['stack 4k',     '"stack" must be from 8k to 64m'],
     ['stack 65m',    '"stack" must be from 8k to 64m'],
-    ['input 4k',     '"input" must be from 8k to 1g'],
-    ['input 1025m',  '"input" must be from 8k to 1g'],
+    ['input 4k',     '"input" must be from 8k to 1024m'],
+    ['input 1025m',  '"input" must be from 8k to 1024m'],
     ['headers 0',    '"headers" must be from 4k to 16m'],
     ['headers 17m',  '"headers" must be from 4k to 16m'],
-    ['output 4k',    '"output" must be from 8k to 1g'],
-    ['output 1025m', '"output" must be from 8k to 1g'],
+    ['output 4k',    '"output" must be from 8k to 1024m'],
+    ['output 1025m', '"output" must be from 8k to 1024m'],
     ['input 32k',
      '"headers" is a part of "input" and must be smaller'],
     ['headers 128k',

@@ -1,0 +1,45 @@
+# Copyright (C) the Hyperlight for nginx authors
+#
+# core-test.mk: the unit tests of core, one binary for each concern.
+#
+#     core-test         builds and runs all of them
+#     core-test-NAME    t/core/test_NAME.c alone
+#
+# Part of the Makefile above, behind core/core.mk and guest/guest.mk, whose
+# library, flags and test guests it uses.
+
+B        ?= $(CURDIR)/build
+PACKAGES ?=
+
+CORE_TEST_CFLAGS ?= -O2 -g
+
+core_test_sources := $(sort $(wildcard t/core/test_*.c))
+core_test_names   := $(core_test_sources:t/core/test_%.c=%)
+core_test_bins    := $(core_test_names:%=$(B)/t/core/test_%)
+core_test_guests  := $(patsubst %.c,$(B)/%.elf,$(wildcard t/core/guests/*.c))
+core_test_needs   := $(core_test_guests) $(B)/testguests/probe.elf \
+                     $(guest_sdk_elfs)
+
+.PHONY: core-test $(core_test_names:%=core-test-%)
+
+# All of them run, so that one failure does not hide another.
+core-test: $(core_test_bins) $(core_test_needs)
+	@failed=; for test in $(core_test_bins); do \
+	    HL_TEST_BUILD=$(B) $$test || failed="$$failed $${test##*/}"; \
+	done; \
+	[ -z "$$failed" ] || { echo "core tests failed:$$failed"; exit 1; }
+
+$(core_test_names:%=core-test-%): core-test-%: $(B)/t/core/test_% \
+                                               $(core_test_needs)
+	HL_TEST_BUILD=$(B) $<
+
+$(B)/t/core/test_%: t/core/test_%.c t/core/test.c t/core/test.h \
+                    $(B)/libhyperlight.a | $(PACKAGES)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CORE_WARNINGS) $(CORE_TEST_CFLAGS) -Icore -It/core \
+	    -o $@ $(filter %.c %.a,$^) -lcmocka -lelf
+
+# With the guest library's own headers: these guests misbehave.
+$(B)/t/core/guests/%.elf: t/core/guests/%.c $(guest_link) $(guest_headers)
+	@mkdir -p $(@D)
+	$(B)/bin/hlcc -O2 $(GUEST_WARNINGS) -I$(GUEST)/lib -o $@ $<

@@ -1,0 +1,161 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * peek.c: a guest that reads, writes and runs any address that it is told,
+ * and calls host functions by their number.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hl_guest.h"
+
+
+typedef int32_t (*peek_function_pt)(void);
+
+
+static int32_t  peek_state;
+
+static volatile int  peek_always = 1;
+
+
+static hl_Vec
+peek(uint64_t address, int32_t len)
+{
+    hl_Vec  bytes;
+
+    bytes.len = (uintptr_t) len;
+    bytes.data = malloc(bytes.len);
+    memcpy(bytes.data, hl_ptr(void, address), bytes.len);
+
+    return bytes;
+}
+
+
+static int32_t
+poke(uint64_t address)
+{
+    *hl_ptr(volatile uint8_t, address) = 1;
+
+    return 0;
+}
+
+
+static int32_t
+run(uint64_t address)
+{
+    return ((peek_function_pt) (uintptr_t) address)();
+}
+
+
+static hl_Vec
+raw_call(uint32_t id, hl_Vec in)
+{
+    hl_Vec                 bytes;
+    hl_abi_raw_call_t     *call;
+    const hl_abi_reply_t  *reply;
+    const hl_abi_value_t  *value;
+
+    call = hl_record_add(HL_REC_RAW_CALL, sizeof(hl_abi_raw_call_t) + in.len);
+    call->id = id;
+    call->len = (uint32_t) in.len;
+    memcpy(call + 1, in.data, in.len);
+
+    hl_leave(HL_HYPERCALL_CALL);
+
+    reply = hl_ptr(const hl_abi_reply_t, hl_guest.params->reply);
+
+    if (reply->error != 0) {
+        hl_set_error(hl_ErrorCode_HostFunctionError,
+                     (const char *) (reply + 1));
+        bytes.data = NULL;
+        bytes.len = 0;
+        return bytes;
+    }
+
+    value = (const hl_abi_value_t *) (reply + 1);
+    bytes.len = value->len;
+    bytes.data = hl_value_copy(value);
+
+    return bytes;
+}
+
+
+static uint64_t
+counter_address(void)
+{
+    return (uint64_t) (uintptr_t) &hl_guest.params->counter;
+}
+
+
+static int32_t
+set_state(int32_t n)
+{
+    peek_state = n;
+
+    return n;
+}
+
+
+static int32_t
+get_state(void)
+{
+    return peek_state;
+}
+
+
+static int32_t
+spin(void)
+{
+    while (peek_always) { /* void */ }
+
+    return 0;
+}
+
+
+/* Says something, which stays in the output area, and ends in no good way. */
+
+static int32_t
+log_and_fault(void)
+{
+    LOG(hl_Level_Error, "last words");
+
+    return poke(0);
+}
+
+
+static int32_t
+log_and_spin(void)
+{
+    LOG(hl_Level_Error, "last words");
+
+    return spin();
+}
+
+
+HYPERLIGHT_WRAP_FUNCTION(peek, VecBytes, 2, ULong, Int)
+HYPERLIGHT_WRAP_FUNCTION(poke, Int, 1, ULong)
+HYPERLIGHT_WRAP_FUNCTION(run, Int, 1, ULong)
+HYPERLIGHT_WRAP_FUNCTION(raw_call, VecBytes, 2, UInt, VecBytes)
+HYPERLIGHT_WRAP_FUNCTION(counter_address, ULong, 0)
+HYPERLIGHT_WRAP_FUNCTION(set_state, Int, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(get_state, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(spin, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(log_and_fault, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(log_and_spin, Int, 0)
+
+
+void
+hyperlight_main(void)
+{
+    HYPERLIGHT_REGISTER_FUNCTION("Peek", peek);
+    HYPERLIGHT_REGISTER_FUNCTION("Poke", poke);
+    HYPERLIGHT_REGISTER_FUNCTION("Run", run);
+    HYPERLIGHT_REGISTER_FUNCTION("RawCall", raw_call);
+    HYPERLIGHT_REGISTER_FUNCTION("CounterAddress", counter_address);
+    HYPERLIGHT_REGISTER_FUNCTION("SetState", set_state);
+    HYPERLIGHT_REGISTER_FUNCTION("GetState", get_state);
+    HYPERLIGHT_REGISTER_FUNCTION("Spin", spin);
+    HYPERLIGHT_REGISTER_FUNCTION("LogAndFault", log_and_fault);
+    HYPERLIGHT_REGISTER_FUNCTION("LogAndSpin", log_and_spin);
+}

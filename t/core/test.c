@@ -1,0 +1,511 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * test.c: the fixtures that test.h describes.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hl_memory.h"
+#include "test.h"
+
+
+#define TEST_RAW_HEAP  (32u << 20)
+
+
+hl_host_t      *test_host;
+hl_snapshot_t  *test_snapshot;
+hl_sandbox_t   *test_sb;
+hl_error_t      test_err;
+test_seen_t     test_seen;
+
+static int      test_kvm_fd = -1;
+
+
+static int test_group(const char *name, const hl_config_t *config);
+static void test_copy(char *dst, size_t size, const void *src, size_t len);
+
+
+/* ---- set-up and teardown ----------------------------------------------- */
+
+int
+test_group_host(void **state)
+{
+    (void) state;
+
+    assert_ok(hl_kvm_open(&test_kvm_fd, HL_KVM_DEVICE, &test_err));
+    assert_ok(hl_host_create(&test_host, test_kvm_fd, SIGRTMIN, &test_err));
+
+    return 0;
+}
+
+
+int
+test_group_probe(void **state)
+{
+    (void) test_group_host(state);
+
+    return test_group(TEST_PROBE, NULL);
+}
+
+
+int
+test_group_raw(void **state)
+{
+    hl_config_t  config;
+
+    (void) test_group_host(state);
+
+    hl_config_init(&config);
+    config.heap = TEST_RAW_HEAP;
+    config.sink = &test_sink;
+
+    return test_group(TEST_RAW, &config);
+}
+
+
+static int
+test_group(const char *name, const hl_config_t *config)
+{
+    hl_sandbox_t  *sb;
+
+    sb = test_evolved(name, config);
+    test_snapshot = test_freeze(sb);
+    hl_sandbox_destroy(sb);
+
+    return 0;
+}
+
+
+int
+test_group_end(void **state)
+{
+    (void) state;
+
+    hl_snapshot_release(test_snapshot);
+    hl_host_destroy(test_host);
+    (void) close(test_kvm_fd);
+
+    return 0;
+}
+
+
+int
+test_begin(void **state)
+{
+    (void) state;
+
+    memset(&test_seen, 0, sizeof(test_seen));
+    test_sb = test_thaw(test_snapshot);
+
+    return 0;
+}
+
+
+int
+test_end(void **state)
+{
+    (void) state;
+
+    hl_sandbox_destroy(test_sb);
+    test_sb = NULL;
+
+    return 0;
+}
+
+
+/* ---- guests and sandboxes ---------------------------------------------- */
+
+void
+test_path(char *path, size_t size, const char *name)
+{
+    const char  *build;
+
+    build = getenv("HL_TEST_BUILD");
+
+    (void) snprintf(path, size, "%s/%s", build != NULL ? build : "build",
+                    name);
+}
+
+
+hl_guest_t *
+test_guest(const char *name)
+{
+    char         path[4096];
+    hl_guest_t  *guest;
+
+    test_path(path, sizeof(path), name);
+    assert_ok(hl_guest_open(&guest, path, &test_err));
+
+    return guest;
+}
+
+
+hl_sandbox_t *
+test_evolved(const char *name, const hl_config_t *config)
+{
+    hl_guest_t    *guest;
+    hl_config_t    usual;
+    hl_sandbox_t  *sb;
+
+    if (config == NULL) {
+        hl_config_init(&usual);
+        usual.sink = &test_sink;
+        config = &usual;
+    }
+
+    guest = test_guest(name);
+
+    assert_ok(hl_sandbox_create(&sb, test_host, guest, config, &test_err));
+    assert_ok(hl_sandbox_evolve(sb, TEST_LONG, &test_err));
+
+    hl_guest_destroy(guest);
+
+    return sb;
+}
+
+
+hl_snapshot_t *
+test_freeze(hl_sandbox_t *sb)
+{
+    hl_snapshot_t  *snapshot;
+
+    assert_ok(hl_snapshot_create(&snapshot, sb, &test_err));
+
+    return snapshot;
+}
+
+
+hl_sandbox_t *
+test_thaw(hl_snapshot_t *snapshot)
+{
+    hl_sandbox_t  *sb;
+
+    assert_ok(hl_sandbox_from_snapshot(&sb, test_host, snapshot, &test_err));
+
+    return sb;
+}
+
+
+/* ---- what a guest put out ---------------------------------------------- */
+
+static hl_status_t
+test_sink_log(void *data, hl_log_level_t level, const char *source,
+    size_t source_len, uint32_t line, const char *message,
+    size_t message_len, hl_error_t *err)
+{
+    (void) data;
+    (void) source;
+    (void) source_len;
+    (void) line;
+    (void) err;
+
+    test_seen.logs++;
+    test_seen.log_level = level;
+    test_copy(test_seen.log, sizeof(test_seen.log), message, message_len);
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+test_sink_print(void *data, const char *text, size_t len, hl_error_t *err)
+{
+    (void) data;
+    (void) err;
+
+    test_copy(test_seen.print, sizeof(test_seen.print), text, len);
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+test_sink_status(void *data, uint32_t status, hl_error_t *err)
+{
+    (void) data;
+    (void) err;
+
+    test_seen.status = status;
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+test_sink_header(void *data, const char *name, size_t name_len,
+    const char *value, size_t value_len, hl_error_t *err)
+{
+    (void) data;
+    (void) err;
+
+    test_seen.headers++;
+    test_copy(test_seen.name, sizeof(test_seen.name), name, name_len);
+    test_copy(test_seen.value, sizeof(test_seen.value), value, value_len);
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+test_sink_body(void *data, const void *bytes, size_t len, hl_error_t *err)
+{
+    (void) data;
+    (void) err;
+
+    if (test_seen.body_len < sizeof(test_seen.body)) {
+        test_copy(test_seen.body + test_seen.body_len,
+                  sizeof(test_seen.body) - test_seen.body_len, bytes, len);
+    }
+
+    test_seen.body_len += len;
+
+    return HL_OK;
+}
+
+
+const hl_sink_t  test_sink = {
+    test_sink_log,
+    test_sink_print,
+    test_sink_status,
+    test_sink_header,
+    test_sink_body
+};
+
+
+/* As a string, cut to the room there is. */
+static void
+test_copy(char *dst, size_t size, const void *src, size_t len)
+{
+    if (len > size - 1) {
+        len = size - 1;
+    }
+
+    memcpy(dst, src, len);
+    dst[len] = '\0';
+}
+
+
+/* ---- calls ------------------------------------------------------------- */
+
+hl_value_t
+test_int(int32_t n)
+{
+    hl_value_t  value;
+
+    memset(&value, 0, sizeof(value));
+    value.type = HL_TYPE_INT;
+    value.v.i32 = n;
+
+    return value;
+}
+
+
+hl_value_t
+test_uint(uint32_t n)
+{
+    hl_value_t  value;
+
+    memset(&value, 0, sizeof(value));
+    value.type = HL_TYPE_UINT;
+    value.v.u32 = n;
+
+    return value;
+}
+
+
+hl_value_t
+test_ulong(uint64_t n)
+{
+    hl_value_t  value;
+
+    memset(&value, 0, sizeof(value));
+    value.type = HL_TYPE_ULONG;
+    value.v.u64 = n;
+
+    return value;
+}
+
+
+hl_value_t
+test_string(const char *s)
+{
+    hl_value_t  value;
+
+    value = test_bytes(s, strlen(s));
+    value.type = HL_TYPE_STRING;
+
+    return value;
+}
+
+
+hl_value_t
+test_bytes(const void *data, size_t len)
+{
+    hl_value_t  value;
+
+    memset(&value, 0, sizeof(value));
+    value.type = HL_TYPE_VECBYTES;
+    value.v.bytes.data = data;
+    value.v.bytes.len = len;
+
+    return value;
+}
+
+
+hl_status_t
+test_call(hl_sandbox_t *sb, const char *name, hl_type_t result,
+    const hl_value_t *args, size_t n)
+{
+    if (hl_call_typed(sb, hl_sandbox_function(sb, name), name, result, args,
+                      n, NULL, &test_err)
+        != HL_OK)
+    {
+        return test_err.status;
+    }
+
+    return hl_sandbox_finish(sb, TEST_LONG, &test_err);
+}
+
+
+void
+test_start(hl_sandbox_t *sb, const char *name, hl_type_t result,
+    const hl_value_t *args, size_t n)
+{
+    assert_ok(hl_call_typed(sb, hl_sandbox_function(sb, name), name, result,
+                            args, n, NULL, &test_err));
+}
+
+
+int32_t
+test_call_int(hl_sandbox_t *sb, const char *name)
+{
+    assert_ok(test_call(sb, name, HL_TYPE_INT, NULL, 0));
+
+    return hl_call_result(sb)->v.i32;
+}
+
+
+int32_t
+test_call_int_1(hl_sandbox_t *sb, const char *name, int32_t arg)
+{
+    hl_value_t  value;
+
+    value = test_int(arg);
+    assert_ok(test_call(sb, name, HL_TYPE_INT, &value, 1));
+
+    return hl_call_result(sb)->v.i32;
+}
+
+
+uint32_t
+test_call_uint(hl_sandbox_t *sb, const char *name)
+{
+    assert_ok(test_call(sb, name, HL_TYPE_UINT, NULL, 0));
+
+    return hl_call_result(sb)->v.u32;
+}
+
+
+hl_status_t
+test_fault(hl_sandbox_t *sb, const char *how)
+{
+    hl_value_t  value;
+
+    value = test_string(how);
+
+    return test_call(sb, "Fault", HL_TYPE_INT, &value, 1);
+}
+
+
+void
+test_restore(void)
+{
+    assert_ok(hl_sandbox_restore(test_sb, test_snapshot, &test_err));
+}
+
+
+/* ---- assertions -------------------------------------------------------- */
+
+void
+test_assert_status(hl_status_t status, hl_status_t expected,
+    const char *what, const char *file, int line)
+{
+    if (status == expected) {
+        return;
+    }
+
+    print_error("%s is %d and not %d: %s\n", what, (int) status,
+                (int) expected, status == HL_OK ? "OK" : test_err.text);
+    _fail(file, line);
+}
+
+
+size_t
+test_differences(const hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
+    size_t *offset)
+{
+    size_t              i, n, size;
+    const uint8_t      *a, *b;
+    hl_abi_params_t    *p;
+    const hl_region_t  *r;
+
+    /* the host writes this page at each restore, a snapshot has zeroes */
+
+    uint8_t             params[HL_PAGE_SIZE] __attribute__((aligned(8)));
+
+    r = &sb->image->layout.regions[HL_REGION_PARAMS];
+    assert_int_equal(r->offset, 0);
+    assert_int_equal(r->size, HL_PAGE_SIZE);
+
+    memset(params, 0, sizeof(params));
+    hl_image_params(sb->image, params);
+
+    p = (hl_abi_params_t *) (void *) params;
+    p->entry = snapshot->entry;
+    p->log_level = sb->bindings.log_level;
+    p->time = sb->time;
+
+    size = sb->image->layout.rw_size;
+    n = 0;
+
+    for (i = 0; i < size; i += HL_PAGE_SIZE) {
+        size_t  j;
+
+        a = sb->rw + i;
+        b = i == 0 ? params : snapshot->pages + i;
+
+        if (memcmp(a, b, HL_PAGE_SIZE) == 0) {
+            continue;
+        }
+
+        for (j = 0; j < HL_PAGE_SIZE; j++) {
+            if (a[j] != b[j] && n++ == 0) {
+                *offset = i + j;
+            }
+        }
+    }
+
+    return n;
+}
+
+
+void
+test_assert_pristine(const hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
+    const char *file, int line)
+{
+    size_t  n, offset;
+
+    offset = 0;
+    n = test_differences(sb, snapshot, &offset);
+
+    if (n > 0) {
+        print_error("%zu bytes differ from the snapshot, the first at "
+                    "0x%zx of the writable slot\n", n, offset);
+        _fail(file, line);
+    }
+}

@@ -1,0 +1,1013 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * test_restore.c: restore by the hot set: exact for any number of pages, at
+ * the cost that DESIGN allows, and safe when KVM fails.  core's ioctl() is
+ * the one below: it counts, and fails when a test wants it to.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "hl_memory.h"
+#include "test.h"
+
+
+/* hl_restore.c */
+#define HOT_FREE   64
+#define HOT_MAX    4096
+#define HOT_LEARN  1024
+
+/* Pages that any call of the guest writes: stack, output, data. */
+#define CALL_PAGES  16
+
+
+typedef enum {
+    RUN_AS_IT_IS,
+    RUN_HAS_REASON,             /* comes back with another exit reason */
+    RUN_NEVER_DRAINS,           /* immediate_exit comes back with an exit */
+} run_trick_t;
+
+
+static unsigned       ioctls;           /* all of core's */
+static unsigned       runs;             /* of these, KVM_RUN */
+static unsigned       logs;             /* and KVM_GET_DIRTY_LOG */
+
+/* Of this request the ioctl after "fail_after" others fails. */
+static unsigned long  fail_request;
+static unsigned       fail_after;
+static unsigned       fail_times;
+static int            fail_errno;
+
+static run_trick_t    run_trick;
+static uint32_t       run_reason;
+
+/* Pages of the slot's start that the log always names, written or not. */
+static size_t         log_pages;
+
+
+static void
+trick_log(struct kvm_dirty_log *log)
+{
+    size_t     i;
+    uint64_t  *bitmap;
+
+    bitmap = log->dirty_bitmap;
+
+    for (i = 0; i < log_pages; i++) {
+        bitmap[i / 64] |= 1ull << (i % 64);
+    }
+}
+
+
+static int
+trick_run(int fd, unsigned long request)
+{
+    int  rc;
+
+    if (run_trick == RUN_NEVER_DRAINS && test_sb->vm->run->immediate_exit) {
+        return 0;
+    }
+
+    rc = (int) syscall(SYS_ioctl, fd, request, 0);
+
+    if (run_trick == RUN_HAS_REASON && rc == 0) {
+        test_sb->vm->run->exit_reason = run_reason;
+        run_trick = RUN_AS_IT_IS;
+    }
+
+    return rc;
+}
+
+
+/* Takes the place of libc's, in all of core. */
+int
+ioctl(int fd, unsigned long request, ...)
+{
+    int       rc;
+    void     *arg;
+    va_list   args;
+
+    va_start(args, request);
+    arg = va_arg(args, void *);
+    va_end(args);
+
+    ioctls++;
+    runs += request == KVM_RUN;
+    logs += request == KVM_GET_DIRTY_LOG;
+
+    if (request == fail_request && fail_times > 0 && fail_after-- == 0) {
+        fail_after = 0;
+        fail_times--;
+        errno = fail_errno;
+        return -1;
+    }
+
+    if (request == KVM_RUN) {
+        return trick_run(fd, request);
+    }
+
+    rc = (int) syscall(SYS_ioctl, fd, request, arg);
+
+    if (request == KVM_GET_DIRTY_LOG && rc == 0) {
+        trick_log(arg);
+    }
+
+    return rc;
+}
+
+
+static int
+restore_begin(void **state)
+{
+    fail_times = 0;
+    run_trick = RUN_AS_IT_IS;
+    log_pages = 0;
+
+    return test_begin(state);
+}
+
+
+static int
+restore_end(void **state)
+{
+    fail_times = 0;
+    run_trick = RUN_AS_IT_IS;
+    log_pages = 0;
+
+    return test_end(state);
+}
+
+
+/* The next ioctl of this kind fails. */
+static void
+fail_next(unsigned long request, int errnum)
+{
+    fail_request = request;
+    fail_after = 0;
+    fail_times = 1;
+    fail_errno = errnum;
+}
+
+
+static int32_t
+touch(int32_t first, int32_t n)
+{
+    hl_value_t  args[2];
+
+    args[0] = test_int(first);
+    args[1] = test_int(n);
+    assert_ok(test_call(test_sb, "Touch", HL_TYPE_INT, args, 2));
+
+    return hl_call_result(test_sb)->v.i32;
+}
+
+
+static void
+touch_and_restore(int32_t first, int32_t n)
+{
+    assert_int_equal(touch(first, n), n);
+    test_restore();
+}
+
+
+static const hl_stats_t *
+stats(void)
+{
+    return hl_sandbox_stats(test_sb);
+}
+
+
+/* As good as new, seen from both sides. */
+static void
+assert_good_as_new(void)
+{
+    assert_state(test_sb, HL_SANDBOX_READY);
+    assert_pristine(test_sb, test_snapshot);
+    assert_int_equal(test_call_int(test_sb, "Touched"), 0);
+    test_restore();
+    assert_pristine(test_sb, test_snapshot);
+}
+
+
+/* ---- exact ------------------------------------------------------------- */
+
+static const int32_t  counts[] = { 0, 1, 63, 64, 65, 200, 4096, 5000 };
+
+#define COUNTS  (sizeof(counts) / sizeof(counts[0]))
+
+
+static void
+memory_is_exact_after_any_number_of_pages(void **state)
+{
+    size_t  i;
+
+    (void) state;
+
+    for (i = 0; i < COUNTS; i++) {
+        touch_and_restore(0, counts[i]);
+        assert_good_as_new();
+    }
+}
+
+
+/* The second time the hot set decides otherwise, the third as well. */
+static void
+memory_is_exact_when_calls_repeat(void **state)
+{
+    int     turn;
+    size_t  i;
+
+    (void) state;
+
+    for (i = 0; i < COUNTS; i++) {
+        for (turn = 0; turn < 4; turn++) {
+            touch_and_restore(0, counts[i]);
+            assert_pristine(test_sb, test_snapshot);
+        }
+    }
+
+    assert_good_as_new();
+}
+
+
+/* Sets that overlap in part, in an order that is always the same. */
+static void
+memory_is_exact_when_calls_differ(void **state)
+{
+    int       i;
+    uint32_t  seed;
+
+    (void) state;
+
+    seed = 1;
+
+    for (i = 0; i < 300; i++) {
+        seed = seed * 1103515245u + 12345u;
+        touch_and_restore((int32_t) (seed >> 16) % 1000,
+                          (int32_t) (seed >> 8) % 150);
+        assert_pristine(test_sb, test_snapshot);
+    }
+
+    assert_good_as_new();
+}
+
+
+static void
+memory_is_exact_after_failed_calls(void **state)
+{
+    size_t      i;
+    hl_value_t  args[2];
+
+    (void) state;
+
+    for (i = 0; i < COUNTS; i++) {
+        args[0] = test_int(0);
+        args[1] = test_int(counts[i]);
+        assert_status(test_call(test_sb, "TouchAndCrash", HL_TYPE_INT, args,
+                                2),
+                      HL_ERR_FAULT);
+        test_restore();
+        assert_good_as_new();
+    }
+}
+
+
+static void
+memory_is_exact_after_several_calls(void **state)
+{
+    (void) state;
+
+    assert_int_equal(touch(0, 100), 100);
+    assert_int_equal(touch(50, 100), 100);
+    assert_int_equal(touch(1000, 1), 1);
+    assert_int_equal(test_call_int(test_sb, "Touched"), 151);
+
+    test_restore();
+    assert_good_as_new();
+}
+
+
+/*
+ * KVM's log may name more than was written.  With EPT or NPT a page that
+ * the guest only read is named if the host could have written it: the
+ * parameters page, the input (kernel: hva_to_pfn_slow(), make_spte()).
+ */
+static void
+memory_is_exact_when_the_log_names_what_only_the_host_wrote(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    log_pages = test_sb->image->layout.host_size >> HL_PAGE_SHIFT;
+
+    for (i = 0; i < 3; i++) {
+        touch_and_restore(0, 10);
+        assert_good_as_new();
+    }
+}
+
+
+static void
+memory_is_exact_when_the_log_names_every_page(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    log_pages = test_sb->image->layout.rw_size >> HL_PAGE_SHIFT;
+
+    for (i = 0; i < 3; i++) {
+        touch_and_restore(0, 10);
+        assert_good_as_new();
+    }
+}
+
+
+static void
+snapshot_is_good_when_the_log_names_every_page(void **state)
+{
+    hl_sandbox_t   *sb;
+    hl_snapshot_t  *snapshot;
+
+    (void) state;
+
+    log_pages = test_sb->image->layout.rw_size >> HL_PAGE_SHIFT;
+
+    assert_int_equal(touch(0, 10), 10);
+    snapshot = test_freeze(test_sb);
+    sb = test_thaw(snapshot);
+
+    assert_pristine(test_sb, snapshot);
+    assert_pristine(sb, snapshot);
+    assert_int_equal(test_call_int(sb, "Touched"), 10);
+
+    hl_snapshot_release(snapshot);
+    hl_sandbox_destroy(sb);
+}
+
+
+/* ---- the hot set ------------------------------------------------------- */
+
+static void
+small_set_is_copied_back_and_never_dropped(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    for (i = 0; i < 50; i++) {
+        touch_and_restore(0, 30);
+
+        assert_true(stats()->restored_pages >= 30);
+        assert_true(stats()->restored_pages <= 30 + CALL_PAGES);
+        assert_int_equal(stats()->dropped_pages, 0);
+    }
+}
+
+
+/* What was written once stays hot, for as long as that is little. */
+static void
+small_set_stays_hot(void **state)
+{
+    (void) state;
+
+    touch_and_restore(0, 30);
+    touch_and_restore(0, 0);
+    assert_true(stats()->restored_pages >= 30);
+    assert_int_equal(stats()->dropped_pages, 0);
+}
+
+
+static void
+large_set_is_dropped_after_one_call(void **state)
+{
+    (void) state;
+
+    touch_and_restore(0, 500);
+    assert_true(stats()->dropped_pages >= 500);
+    assert_true(stats()->restored_pages <= CALL_PAGES);
+}
+
+
+static void
+large_call_does_not_tax_the_ones_after_it(void **state)
+{
+    (void) state;
+
+    touch_and_restore(0, 0);
+    touch_and_restore(0, 500);
+
+    touch_and_restore(0, 0);
+    assert_true(stats()->restored_pages <= CALL_PAGES);
+    assert_int_equal(stats()->dropped_pages, 0);
+}
+
+
+static void
+large_set_of_two_calls_in_a_row_is_kept(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    touch_and_restore(0, 500);
+
+    for (i = 0; i < 5; i++) {
+        touch_and_restore(0, 500);
+        assert_true(stats()->restored_pages >= 500);
+        assert_true(stats()->dropped_pages <= CALL_PAGES);
+    }
+}
+
+
+static void
+pages_of_the_second_call_only_are_dropped(void **state)
+{
+    (void) state;
+
+    touch_and_restore(0, 300);
+    touch_and_restore(0, 500);
+
+    assert_true(stats()->restored_pages >= 300);
+    assert_true(stats()->restored_pages <= 300 + CALL_PAGES);
+    assert_true(stats()->dropped_pages >= 200);
+    assert_true(stats()->dropped_pages <= 200 + CALL_PAGES);
+}
+
+
+static void
+hot_set_has_a_largest_size(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    for (i = 0; i < 4; i++) {
+        touch_and_restore(0, 5000);
+        assert_true(stats()->restored_pages <= HOT_MAX);
+        assert_true(stats()->dropped_pages >= 5000 - HOT_MAX);
+    }
+
+    assert_true(stats()->restored_pages > HOT_MAX - HOT_FREE);
+}
+
+
+static void
+hot_set_is_learnt_anew(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    touch_and_restore(0, 500);
+    touch_and_restore(0, 500);
+
+    for (i = 2; i < HOT_LEARN - 1; i++) {
+        touch_and_restore(0, 0);
+        assert_true(stats()->restored_pages >= 500);
+    }
+
+    touch_and_restore(0, 0);
+    assert_true(stats()->dropped_pages >= 500);
+    assert_int_equal(stats()->restored_pages, 0);
+
+    touch_and_restore(0, 0);
+    assert_true(stats()->restored_pages <= CALL_PAGES);
+    assert_good_as_new();
+}
+
+
+static void
+another_snapshot_has_a_hot_set_of_its_own(void **state)
+{
+    hl_snapshot_t  *later;
+
+    (void) state;
+
+    assert_int_equal(touch(0, 50), 50);
+    later = test_freeze(test_sb);
+
+    assert_int_equal(test_call_int(test_sb, "Touched"), 50);
+    assert_ok(hl_sandbox_restore(test_sb, later, &test_err));
+    assert_true(stats()->restored_pages <= CALL_PAGES);
+
+    hl_snapshot_release(later);
+}
+
+
+/* ---- what it costs ----------------------------------------------------- */
+
+static void
+assert_cost(unsigned calls)
+{
+    assert_int_equal(runs, calls);
+    assert_int_equal(logs, calls);
+    assert_int_equal(ioctls, 2 * calls);
+}
+
+
+static void
+call_and_restore_are_two_ioctls(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    touch_and_restore(0, 32);
+    ioctls = runs = logs = 0;
+
+    for (i = 0; i < 100; i++) {
+        touch_and_restore(0, 32);
+    }
+
+    assert_cost(100);
+}
+
+
+static void
+http_call_and_restore_are_two_ioctls(void **state)
+{
+    int                   i;
+    void                 *room;
+    const hl_function_t  *raw;
+
+    (void) state;
+
+    raw = hl_sandbox_function(test_sb, "raw");
+    touch_and_restore(0, 0);
+    ioctls = runs = logs = 0;
+
+    for (i = 0; i < 100; i++) {
+        assert_ok(hl_call_http(test_sb, raw, &test_err));
+        assert_ok(hl_call_http_header(test_sb, "Name", 4, "value", 5,
+                                      &test_err));
+        assert_ok(hl_call_http_body(test_sb, 1000, &room, &test_err));
+        memset(room, 0, 1000);          /* a list without records */
+        assert_ok(hl_sandbox_finish(test_sb, TEST_LONG, &test_err));
+        test_restore();
+    }
+
+    assert_cost(100);
+}
+
+
+static void
+error_of_the_guest_and_restore_are_two_ioctls(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    touch_and_restore(0, 0);
+    ioctls = runs = logs = 0;
+
+    for (i = 0; i < 100; i++) {
+        assert_status(test_call(test_sb, "Touch", HL_TYPE_INT, NULL, 0),
+                      HL_ERR_GUEST);
+        test_restore();
+    }
+
+    assert_cost(100);
+}
+
+
+static void
+large_hot_set_costs_no_more_ioctls(void **state)
+{
+    int  i;
+
+    (void) state;
+
+    for (i = 0; i < 3; i++) {
+        touch_and_restore(0, 500);
+    }
+
+    ioctls = runs = logs = 0;
+
+    for (i = 0; i < 100; i++) {
+        touch_and_restore(0, 500);
+    }
+
+    assert_cost(100);
+}
+
+
+static void
+call_that_was_not_run_costs_no_run(void **state)
+{
+    (void) state;
+
+    touch_and_restore(0, 0);
+    ioctls = runs = logs = 0;
+
+    test_start(test_sb, "Touched", HL_TYPE_INT, NULL, 0);
+    test_restore();
+
+    assert_int_equal(runs, 0);
+    assert_int_equal(ioctls, 1);
+}
+
+
+/* ---- KVM fails --------------------------------------------------------- */
+
+static size_t
+count_descriptors(void)
+{
+    DIR     *dir;
+    size_t   n;
+
+    dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+
+    for (n = 0; readdir(dir) != NULL; n++) {
+        /* void */
+    }
+
+    (void) closedir(dir);
+
+    return n;
+}
+
+
+static void
+failing_creation_is_named_and_leaks_nothing(void **state)
+{
+    size_t         i, descriptors;
+    hl_sandbox_t  *sb;
+
+    static const struct {
+        unsigned long  request;
+        const char    *name;
+    } cases[] = {
+        { KVM_CREATE_VM, "ioctl(KVM_CREATE_VM)" },
+        { KVM_X86_SET_MSR_FILTER, "ioctl(KVM_X86_SET_MSR_FILTER)" },
+        { KVM_ENABLE_CAP, "ioctl(KVM_ENABLE_CAP, "
+                          "MANUAL_DIRTY_LOG_PROTECT2)" },
+        { KVM_SET_USER_MEMORY_REGION, "ioctl(KVM_SET_USER_MEMORY_REGION)" },
+        { KVM_CREATE_VCPU, "ioctl(KVM_CREATE_VCPU)" },
+        { KVM_SET_CPUID2, "ioctl(KVM_SET_CPUID2)" },
+        { KVM_GET_SREGS, "ioctl(KVM_GET_SREGS)" },
+        { KVM_SET_SREGS, "ioctl(KVM_SET_SREGS)" },
+        { KVM_SET_XCRS, "ioctl(KVM_SET_XCRS)" },
+        { KVM_SET_REGS, "ioctl(KVM_SET_REGS)" },
+        { KVM_SET_XSAVE, "ioctl(KVM_SET_XSAVE)" },
+        { KVM_SET_DEBUGREGS, "ioctl(KVM_SET_DEBUGREGS)" },
+        { KVM_SET_VCPU_EVENTS, "ioctl(KVM_SET_VCPU_EVENTS)" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char  sentence[128];
+
+        descriptors = count_descriptors();
+        fail_next(cases[i].request, EMFILE);
+
+        assert_status(hl_sandbox_from_snapshot(&sb, test_host, test_snapshot,
+                                               &test_err),
+                      HL_ERR_SYSTEM);
+        (void) snprintf(sentence, sizeof(sentence),
+                        "%s: Too many open files", cases[i].name);
+        assert_string_equal(test_err.text, sentence);
+        assert_int_equal(fail_times, 0);
+        assert_int_equal(count_descriptors(), descriptors);
+    }
+}
+
+
+static void
+interrupted_creation_goes_on(void **state)
+{
+    hl_sandbox_t  *sb;
+
+    (void) state;
+
+    fail_next(KVM_CREATE_VM, EINTR);
+    fail_times = 3;
+
+    sb = test_thaw(test_snapshot);
+    assert_int_equal(test_call_int(sb, "Touched"), 0);
+    hl_sandbox_destroy(sb);
+}
+
+
+static void
+failing_snapshot_leaves_the_sandbox_as_it_was(void **state)
+{
+    size_t          i, descriptors;
+    hl_snapshot_t  *snapshot;
+
+    static const unsigned long  requests[] = {
+        KVM_GET_SREGS, KVM_GET_REGS, KVM_GET_XSAVE, KVM_GET_VCPU_EVENTS,
+        KVM_GET_DEBUGREGS, KVM_GET_DIRTY_LOG
+    };
+
+    (void) state;
+
+    assert_int_equal(touch(0, 1), 1);
+    descriptors = count_descriptors();
+
+    for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        fail_next(requests[i], EIO);
+        assert_status(hl_snapshot_create(&snapshot, test_sb, &test_err),
+                      HL_ERR_SYSTEM);
+        assert_int_equal(count_descriptors(), descriptors);
+        assert_state(test_sb, HL_SANDBOX_READY);
+        assert_int_equal(test_call_int(test_sb, "Touched"), 1);
+    }
+
+    test_restore();
+    assert_good_as_new();
+}
+
+
+static void
+assert_unrecoverable(void)
+{
+    hl_snapshot_t  *snapshot;
+
+    assert_state(test_sb, HL_SANDBOX_UNRECOVERABLE);
+
+    assert_status(hl_sandbox_restore(test_sb, test_snapshot, &test_err),
+                  HL_ERR_UNRECOVERABLE);
+    assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_ARGUMENT);
+    assert_status(hl_snapshot_create(&snapshot, test_sb, &test_err),
+                  HL_ERR_ARGUMENT);
+    assert_state(test_sb, HL_SANDBOX_UNRECOVERABLE);
+}
+
+
+static void
+restore_without_a_log_is_the_end(void **state)
+{
+    (void) state;
+
+    assert_int_equal(touch(0, 1), 1);
+    fail_next(KVM_GET_DIRTY_LOG, EIO);
+
+    assert_status(hl_sandbox_restore(test_sb, test_snapshot, &test_err),
+                  HL_ERR_SYSTEM);
+    assert_string_equal(test_err.text, "ioctl(KVM_GET_DIRTY_LOG): "
+                                       "Input/output error");
+    assert_unrecoverable();
+}
+
+
+static void
+restore_that_cannot_clear_the_log_is_the_end(void **state)
+{
+    (void) state;
+
+    assert_int_equal(touch(0, 500), 500);
+    fail_next(KVM_CLEAR_DIRTY_LOG, EIO);
+
+    assert_status(hl_sandbox_restore(test_sb, test_snapshot, &test_err),
+                  HL_ERR_SYSTEM);
+    assert_unrecoverable();
+}
+
+
+/* The call failed for this reason; a VM is made anew; then all is well. */
+static void
+assert_rebuilt(void)
+{
+    assert_state(test_sb, HL_SANDBOX_POISONED);
+    test_restore();
+    assert_int_equal(stats()->rebuilds, 1);
+    assert_good_as_new();
+
+    touch_and_restore(0, 200);
+    assert_good_as_new();
+    assert_int_equal(stats()->rebuilds, 1);
+}
+
+
+static void
+failing_run_rebuilds_the_vm(void **state)
+{
+    (void) state;
+
+    fail_next(KVM_RUN, ENOMEM);
+    assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_SYSTEM);
+    assert_string_equal(test_err.text, "ioctl(KVM_RUN): Cannot allocate "
+                                       "memory");
+    assert_rebuilt();
+}
+
+
+/* With pages written before, that the new VM's log knows nothing of. */
+static void
+rebuilt_vm_has_the_memory_of_the_snapshot(void **state)
+{
+    (void) state;
+
+    assert_int_equal(touch(0, 300), 300);
+    fail_next(KVM_RUN, EFAULT);
+    assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_SYSTEM);
+    assert_rebuilt();
+}
+
+
+static void
+exits_that_break_a_vcpu_rebuild_the_vm(void **state)
+{
+    size_t  i;
+
+    static const uint32_t  reasons[] = {
+        KVM_EXIT_INTERNAL_ERROR, KVM_EXIT_FAIL_ENTRY, KVM_EXIT_SHUTDOWN
+    };
+
+    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        char  sentence[64];
+
+        run_trick = RUN_HAS_REASON;
+        run_reason = reasons[i];
+
+        assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
+                      HL_ERR_PROTOCOL);
+        (void) snprintf(sentence, sizeof(sentence), "the guest left with "
+                        "KVM's exit reason %u", reasons[i]);
+        assert_string_equal(test_err.text, sentence);
+        assert_rebuilt();
+
+        (void) restore_end(state);
+        (void) restore_begin(state);
+    }
+}
+
+
+static void
+other_exits_are_drained(void **state)
+{
+    size_t  i;
+
+    static const uint32_t  reasons[] = {
+        KVM_EXIT_UNKNOWN, KVM_EXIT_HLT, KVM_EXIT_MMIO, KVM_EXIT_HYPERCALL,
+        KVM_EXIT_DEBUG, KVM_EXIT_X86_RDMSR
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        run_trick = RUN_HAS_REASON;
+        run_reason = reasons[i];
+
+        assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
+                      HL_ERR_PROTOCOL);
+        assert_state(test_sb, HL_SANDBOX_POISONED);
+        test_restore();
+        assert_good_as_new();
+    }
+
+    assert_int_equal(stats()->rebuilds, 0);
+}
+
+
+static void
+vcpu_that_cannot_be_drained_is_rebuilt(void **state)
+{
+    (void) state;
+
+    run_trick = RUN_HAS_REASON;
+    run_reason = KVM_EXIT_MMIO;
+    assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_PROTOCOL);
+
+    run_trick = RUN_NEVER_DRAINS;
+    test_restore();
+    run_trick = RUN_AS_IT_IS;
+
+    assert_int_equal(stats()->rebuilds, 1);
+    assert_good_as_new();
+}
+
+
+static void
+vcpu_that_fails_to_drain_is_rebuilt(void **state)
+{
+    (void) state;
+
+    run_trick = RUN_HAS_REASON;
+    run_reason = KVM_EXIT_MMIO;
+    assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_PROTOCOL);
+
+    fail_next(KVM_RUN, EIO);
+    test_restore();
+
+    assert_int_equal(stats()->rebuilds, 1);
+    assert_good_as_new();
+}
+
+
+static void
+rebuild_that_fails_is_the_end(void **state)
+{
+    (void) state;
+
+    fail_next(KVM_RUN, ENOMEM);
+    assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_SYSTEM);
+
+    fail_next(KVM_CREATE_VM, EMFILE);
+    assert_status(hl_sandbox_restore(test_sb, test_snapshot, &test_err),
+                  HL_ERR_SYSTEM);
+    assert_unrecoverable();
+}
+
+
+static void
+slow_reset_that_fails_is_the_end(void **state)
+{
+    hl_value_t  args[2];
+
+    (void) state;
+
+    args[0] = test_int(0);
+    args[1] = test_int(1);
+    assert_status(test_call(test_sb, "TouchAndCrash", HL_TYPE_INT, args, 2),
+                  HL_ERR_FAULT);
+
+    fail_next(KVM_SET_SREGS, EINVAL);
+    assert_status(hl_sandbox_restore(test_sb, test_snapshot, &test_err),
+                  HL_ERR_SYSTEM);
+    assert_unrecoverable();
+}
+
+
+static void
+interrupted_run_goes_on(void **state)
+{
+    (void) state;
+
+    fail_next(KVM_RUN, EINTR);
+    fail_times = 5;
+    assert_int_equal(test_call_int(test_sb, "Touched"), 0);
+    assert_int_equal(stats()->exits, 1);
+}
+
+
+#define test_restores(f)                                                      \
+    cmocka_unit_test_setup_teardown(f, restore_begin, restore_end)
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        test_restores(memory_is_exact_after_any_number_of_pages),
+        test_restores(memory_is_exact_when_calls_repeat),
+        test_restores(memory_is_exact_when_calls_differ),
+        test_restores(memory_is_exact_after_failed_calls),
+        test_restores(memory_is_exact_after_several_calls),
+        test_restores(
+            memory_is_exact_when_the_log_names_what_only_the_host_wrote),
+        test_restores(memory_is_exact_when_the_log_names_every_page),
+        test_restores(snapshot_is_good_when_the_log_names_every_page),
+
+        test_restores(small_set_is_copied_back_and_never_dropped),
+        test_restores(small_set_stays_hot),
+        test_restores(large_set_is_dropped_after_one_call),
+        test_restores(large_call_does_not_tax_the_ones_after_it),
+        test_restores(large_set_of_two_calls_in_a_row_is_kept),
+        test_restores(pages_of_the_second_call_only_are_dropped),
+        test_restores(hot_set_has_a_largest_size),
+        test_restores(hot_set_is_learnt_anew),
+        test_restores(another_snapshot_has_a_hot_set_of_its_own),
+
+        test_restores(call_and_restore_are_two_ioctls),
+        test_restores(http_call_and_restore_are_two_ioctls),
+        test_restores(error_of_the_guest_and_restore_are_two_ioctls),
+        test_restores(large_hot_set_costs_no_more_ioctls),
+        test_restores(call_that_was_not_run_costs_no_run),
+
+        test_restores(failing_creation_is_named_and_leaks_nothing),
+        test_restores(interrupted_creation_goes_on),
+        test_restores(failing_snapshot_leaves_the_sandbox_as_it_was),
+        test_restores(restore_without_a_log_is_the_end),
+        test_restores(restore_that_cannot_clear_the_log_is_the_end),
+        test_restores(failing_run_rebuilds_the_vm),
+        test_restores(rebuilt_vm_has_the_memory_of_the_snapshot),
+        test_restores(exits_that_break_a_vcpu_rebuild_the_vm),
+        test_restores(other_exits_are_drained),
+        test_restores(vcpu_that_cannot_be_drained_is_rebuilt),
+        test_restores(vcpu_that_fails_to_drain_is_rebuilt),
+        test_restores(rebuild_that_fails_is_the_end),
+        test_restores(slow_reset_that_fails_is_the_end),
+        test_restores(interrupted_run_goes_on)
+    };
+
+    return cmocka_run_group_tests_name("restore", tests, test_group_raw,
+                                       test_group_end);
+}
