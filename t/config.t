@@ -100,6 +100,16 @@ value_refused('log_level loud', 'invalid log level "loud", it must be '
               . '"none"');
 value_refused('log_level warn; log_level warn',
               '"log_level" directive is duplicate');
+value_refused('clock maybe', 'invalid value "maybe" in "clock" directive, '
+              . 'it must be "on" or "off"');
+value_refused('clock on; clock off', '"clock" directive is duplicate');
+value_refused('init_data none', 'open() "none" failed (2: No such file or '
+              . 'directory)');
+value_refused('init_data guests', '"guests" is not a file of 1 byte to 1g');
+value_refused('init_data /dev/null', '"/dev/null" is not a file of 1 byte to '
+              . '1g');
+value_refused('init_data guests/upper.elf; init_data guests/upper.elf',
+              '"init_data" directive is duplicate');
 value_refused('binary guests/upper.elf', '"binary" directive is duplicate');
 value_refused('memory 1m',
               'unknown directive "memory" in hyperlight_guest');
@@ -109,7 +119,8 @@ for (
     'heap 4k', 'heap 16m', 'stack 8k', 'stack 64m', 'input 40k', 'input 1024m',
     'headers 4k', 'headers 124k', 'output 8k', 'output 1024m',
     'cpu_limit 1ms', 'cpu_limit 60s', 'timeout 1m', 'init_timeout 1',
-    'log_level none', 'log_level trace', 'include guests.d/*.conf',
+    'log_level none', 'log_level trace', 'clock on', 'clock off',
+    'init_data guests/upper.elf', 'include guests.d/*.conf',
 ) {
     accepted($_, http => "hyperlight_guest g {\n$binary\n$_;\n}\n");
 }
