@@ -25,6 +25,9 @@
 /* The longest that any time limit may be, in milliseconds. */
 #define NGX_HTTP_HYPERLIGHT_TIME_MAX      60000
 
+#define NGX_HTTP_HYPERLIGHT_SANDBOXES_MAX  4096
+#define NGX_HTTP_HYPERLIGHT_QUEUE_MAX      65536
+
 /* Of the file that a guest gets as its init_data. */
 #define NGX_HTTP_HYPERLIGHT_INIT_DATA_MAX  (1024 * 1024 * 1024)
 
@@ -43,6 +46,9 @@
 typedef struct ngx_http_hyperlight_worker_s  ngx_http_hyperlight_worker_t;
 typedef struct ngx_http_hyperlight_pool_s    ngx_http_hyperlight_pool_t;
 typedef struct ngx_http_hyperlight_header_s  ngx_http_hyperlight_header_t;
+typedef struct ngx_http_hyperlight_ctx_s     ngx_http_hyperlight_ctx_t;
+typedef struct ngx_http_hyperlight_sandbox_s
+                                            ngx_http_hyperlight_sandbox_t;
 
 
 /* A "hyperlight_guest" block, or a name that waits for its block. */
@@ -52,6 +58,11 @@ typedef struct {
 
     hl_guest_t                       *binary;
     hl_config_t                       config;     /* sizes: whole pages */
+    ngx_uint_t                        sandboxes_min;
+    ngx_uint_t                        sandboxes_max;
+    ngx_uint_t                        queue;      /* calls that may wait */
+    ngx_msec_t                        queue_timeout;
+    ngx_msec_t                        slice;
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
     ngx_msec_t                        init_timeout;
@@ -90,16 +101,37 @@ typedef struct {
 } ngx_http_hyperlight_field_t;
 
 
+/* Where a call is: see ngx_http_hyperlight_run.c. */
+typedef enum {
+    ngx_http_hyperlight_running = 0,    /* in its slice, or not begun */
+    ngx_http_hyperlight_waiting,
+    ngx_http_hyperlight_turns,
+    ngx_http_hyperlight_over
+} ngx_http_hyperlight_state_e;
+
+
 /*
  * One call, or the initialization of a guest, when there is no request.
  * Sink and host functions get it as their data.
  */
-typedef struct {
+struct ngx_http_hyperlight_ctx_s {
     ngx_http_request_t               *request;
     ngx_log_t                        *log;
     ngx_http_hyperlight_guest_t      *guest;
     ngx_str_t                        *function;
-    hl_sandbox_t                     *sandbox;
+    ngx_http_hyperlight_pool_t       *pool;
+
+    ngx_http_hyperlight_state_e       state;
+    ngx_queue_t                       queue;      /* waiting, or in turns */
+    ngx_event_t                       timer;
+    ngx_http_cleanup_t               *cleanup;
+
+    ngx_http_hyperlight_sandbox_t    *taken;
+    hl_sandbox_t                     *sandbox;    /* the same, to core */
+    const hl_function_t              *call;       /* NULL: not begun */
+    uint64_t                          start;      /* ns */
+    ngx_msec_t                        cpu_limit;
+    ngx_msec_t                        timeout;
 
     /* the response, kept apart until the call is over */
     ngx_uint_t                        status;     /* 0: not set */
@@ -118,7 +150,59 @@ typedef struct {
     /* request headers that were joined for the guest */
     u_char                           *joined;
     size_t                            joined_size;
-} ngx_http_hyperlight_ctx_t;
+};
+
+
+struct ngx_http_hyperlight_sandbox_s {
+    ngx_queue_t                       queue;      /* free, or taken */
+    ngx_http_hyperlight_pool_t       *pool;
+    ngx_http_hyperlight_ctx_t        *ctx;        /* NULL: nobody's */
+    hl_sandbox_t                     *core;
+};
+
+
+/* The sandboxes of a guest, in a worker. */
+struct ngx_http_hyperlight_pool_s {
+    ngx_http_hyperlight_worker_t     *worker;
+    ngx_http_hyperlight_guest_t      *guest;
+    hl_snapshot_t                    *snapshot;
+
+    /* event ident must be after 3 pointers as in ngx_connection_t */
+    ngx_int_t                         ident;
+
+    ngx_uint_t                        count;
+    ngx_queue_t                       free;       /* the warmest first */
+    ngx_queue_t                       taken;
+    ngx_http_hyperlight_sandbox_t    *used;       /* to be restored */
+
+    ngx_queue_t                       waiting;    /* the first one first */
+    ngx_uint_t                        waiting_count;
+
+    ngx_event_t                       grow;
+    ngx_event_t                       shrink;
+    unsigned                          grown:1;    /* since the last look */
+};
+
+
+struct ngx_http_hyperlight_worker_s {
+    ngx_http_hyperlight_main_conf_t  *conf;
+    hl_host_t                        *host;
+    ngx_http_hyperlight_pool_t       *pools;      /* one for each guest */
+
+    /* event ident must be after 3 pointers as in ngx_connection_t */
+    ngx_int_t                         ident;
+
+    ngx_log_t                        *log;
+
+    ngx_queue_t                       runnable;   /* calls, in their turns */
+    ngx_event_t                       slice;
+
+    ngx_event_t                       retry;
+    ngx_msec_t                        delay;
+
+    ngx_event_t                       idle;
+    unsigned                          called:1;   /* since the last look */
+};
 
 
 extern ngx_module_t  ngx_http_hyperlight_module;
@@ -138,23 +222,52 @@ extern ngx_conf_post_t  ngx_http_hyperlight_time_post;
     ((guest)->config.input - (guest)->config.headers)
 
 
-/* a worker's sandboxes */
+/* a worker */
 
 void ngx_http_hyperlight_worker_start(ngx_http_hyperlight_main_conf_t *hmcf,
     ngx_cycle_t *cycle);
+
+/* What is missing is made again, later. */
+void ngx_http_hyperlight_worker_retry(ngx_http_hyperlight_worker_t *w);
+
+/* A guest has run: puts off hl_host_idle(). */
+void ngx_http_hyperlight_worker_called(ngx_http_hyperlight_worker_t *w);
+
+
+/* the sandboxes of a guest */
+
+void ngx_http_hyperlight_pool_init(ngx_http_hyperlight_pool_t *pool,
+    ngx_http_hyperlight_worker_t *worker,
+    ngx_http_hyperlight_guest_t *guest);
+void ngx_http_hyperlight_pool_destroy(ngx_http_hyperlight_pool_t *pool);
+ngx_int_t ngx_http_hyperlight_pool_fill(ngx_http_hyperlight_pool_t *pool);
 
 /* NULL: there is no worker. */
 ngx_http_hyperlight_pool_t *ngx_http_hyperlight_pool(
     ngx_http_hyperlight_main_conf_t *hmcf, ngx_http_hyperlight_guest_t *guest);
 
 /*
- * A call takes a sandbox, NULL if there is none to be had, and gives it back
- * when it is over.  The restore is then due, and done as soon as the response
- * is on its way; it does nothing where none is due.
+ * NGX_OK: the call has a sandbox; NGX_AGAIN: it waits, and will be runnable;
+ * NGX_BUSY: there is none to be had.
  */
-hl_sandbox_t *ngx_http_hyperlight_acquire(ngx_http_hyperlight_pool_t *pool);
-void ngx_http_hyperlight_release(ngx_http_hyperlight_pool_t *pool);
-void ngx_http_hyperlight_restore(ngx_http_hyperlight_pool_t *pool);
+ngx_int_t ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx);
+void ngx_http_hyperlight_take(ngx_http_hyperlight_sandbox_t *sandbox,
+    ngx_http_hyperlight_ctx_t *ctx);
+void ngx_http_hyperlight_leave_queue(ngx_http_hyperlight_ctx_t *ctx);
+
+/*
+ * The call is over, the restore is due; settle() does it, when the response
+ * is on its way, and hands the sandbox on.
+ */
+void ngx_http_hyperlight_release(ngx_http_hyperlight_ctx_t *ctx);
+void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
+
+
+/* a call, slice by slice */
+
+void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
+void ngx_http_hyperlight_runnable(ngx_http_hyperlight_ctx_t *ctx);
+void ngx_http_hyperlight_slice_handler(ngx_event_t *ev);
 
 
 /* a request, and its response */
@@ -164,6 +277,9 @@ ngx_int_t ngx_http_hyperlight_handler(ngx_http_request_t *r);
 /* Logs the error, and returns the status of the response to it. */
 ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
+
+/* 503, with Retry-After. */
+ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_request_t *r);
 
 /* Begins the call with all that the request has: NGX_OK, or a status. */
 ngx_int_t ngx_http_hyperlight_begin(ngx_http_hyperlight_ctx_t *ctx,

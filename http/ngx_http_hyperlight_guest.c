@@ -17,6 +17,10 @@ static char *ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
 static char *ngx_http_hyperlight_guest_binary(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static void ngx_http_hyperlight_guest_cleanup(void *data);
+static char *ngx_http_hyperlight_guest_sandboxes(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_hyperlight_guest_queue(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_http_hyperlight_guest_init_data(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_hyperlight_guest_read(ngx_conf_t *cf, ngx_file_t *file,
@@ -32,11 +36,14 @@ ngx_conf_post_t  ngx_http_hyperlight_time_post = {
 };
 
 
-/* Only name, set, offset and post count. */
+/* Only name, number of arguments, set, offset and post count. */
 
 #define ngx_http_hyperlight_guest_command(name, set, member, post)            \
     { ngx_string(name), NGX_CONF_TAKE1, set, 0,                               \
       offsetof(ngx_http_hyperlight_guest_t, member), post }
+
+#define ngx_http_hyperlight_guest_command12(name, set)                        \
+    { ngx_string(name), NGX_CONF_TAKE12, set, 0, 0, NULL }
 
 static ngx_command_t  ngx_http_hyperlight_guest_commands[] = {
 
@@ -57,6 +64,15 @@ static ngx_command_t  ngx_http_hyperlight_guest_commands[] = {
 
     ngx_http_hyperlight_guest_command("output",
         ngx_conf_set_size_slot, config.output, NULL),
+
+    ngx_http_hyperlight_guest_command12("sandboxes",
+        ngx_http_hyperlight_guest_sandboxes),
+
+    ngx_http_hyperlight_guest_command12("queue",
+        ngx_http_hyperlight_guest_queue),
+
+    ngx_http_hyperlight_guest_command("slice",
+        ngx_conf_set_msec_slot, slice, &ngx_http_hyperlight_time_post),
 
     ngx_http_hyperlight_guest_command("cpu_limit",
         ngx_conf_set_msec_slot, cpu_limit, &ngx_http_hyperlight_time_post),
@@ -170,6 +186,10 @@ ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     guest->config.input = NGX_CONF_UNSET_SIZE;
     guest->config.headers = NGX_CONF_UNSET_SIZE;
     guest->config.output = NGX_CONF_UNSET_SIZE;
+    guest->sandboxes_min = NGX_CONF_UNSET_UINT;
+    guest->queue = NGX_CONF_UNSET_UINT;
+    guest->queue_timeout = NGX_CONF_UNSET_MSEC;
+    guest->slice = NGX_CONF_UNSET_MSEC;
     guest->cpu_limit = NGX_CONF_UNSET_MSEC;
     guest->timeout = NGX_CONF_UNSET_MSEC;
     guest->init_timeout = NGX_CONF_UNSET_MSEC;
@@ -214,7 +234,9 @@ ngx_http_hyperlight_guest_directive(ngx_conf_t *cf, ngx_command_t *dummy,
             continue;
         }
 
-        if (cf->args->nelts != 2) {
+        if (cf->args->nelts != 2
+            && (cf->args->nelts != 3 || cmd->type != NGX_CONF_TAKE12))
+        {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid number of arguments in \"%V\" "
                                "directive", &value[0]);
@@ -272,6 +294,14 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     config->headers = ngx_align(config->headers, ngx_pagesize);
     config->output = ngx_align(config->output, ngx_pagesize);
 
+    if (guest->sandboxes_min == NGX_CONF_UNSET_UINT) {
+        guest->sandboxes_min = 1;
+        guest->sandboxes_max = 16;
+    }
+
+    ngx_conf_init_uint_value(guest->queue, 64);
+    ngx_conf_init_msec_value(guest->queue_timeout, 1000);
+    ngx_conf_init_msec_value(guest->slice, 1);
     ngx_conf_init_msec_value(guest->cpu_limit, 50);
     ngx_conf_init_msec_value(guest->timeout, 1000);
     ngx_conf_init_msec_value(guest->init_timeout, 1000);
@@ -337,6 +367,86 @@ static void
 ngx_http_hyperlight_guest_cleanup(void *data)
 {
     hl_guest_destroy(data);
+}
+
+
+/* sandboxes MIN [MAX]; MIN alone: that many, always */
+
+static char *
+ngx_http_hyperlight_guest_sandboxes(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_hyperlight_guest_t *guest = conf;
+
+    ngx_int_t   min, max;
+    ngx_str_t  *value;
+
+    if (guest->sandboxes_min != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    min = ngx_atoi(value[1].data, value[1].len);
+    max = (cf->args->nelts == 3) ? ngx_atoi(value[2].data, value[2].len)
+                                 : min;
+
+    if (min < 1 || max < min || max > NGX_HTTP_HYPERLIGHT_SANDBOXES_MAX) {
+        return "needs MIN, or MIN and MAX, from 1 to 4096";
+    }
+
+    guest->sandboxes_min = (ngx_uint_t) min;
+    guest->sandboxes_max = (ngx_uint_t) max;
+
+    return NGX_CONF_OK;
+}
+
+
+/* queue N [timeout=TIME] */
+
+static char *
+ngx_http_hyperlight_guest_queue(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_hyperlight_guest_t *guest = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value, time;
+
+    if (guest->queue != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n > NGX_HTTP_HYPERLIGHT_QUEUE_MAX) {
+        return "needs a length from 0 to 65536";
+    }
+
+    guest->queue = (ngx_uint_t) n;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[2].data, "timeout=", 8) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    time.data = value[2].data + 8;
+    time.len = value[2].len - 8;
+
+    guest->queue_timeout = (ngx_msec_t) ngx_parse_time(&time, 0);
+
+    if (guest->queue_timeout == (ngx_msec_t) NGX_ERROR) {
+        return "has an invalid timeout";
+    }
+
+    return ngx_http_hyperlight_check_time(cf, NULL, &guest->queue_timeout);
 }
 
 

@@ -1,14 +1,8 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * ngx_http_hyperlight_handler.c: one request, from its location to its end.
- *
- *     read the body -> acquire a sandbox -> begin the call -> run the guest
- *     -> release -> send the response, finalize -> restore
- *
- * The call runs to its end here.  What the guest puts out is kept apart till
- * then (ngx_http_hyperlight_response.c), so that whatever becomes of it, the
- * client sees either all of it or an error of nginx.
+ * ngx_http_hyperlight_handler.c: the content handler: reads the request's
+ * body, then starts the call; and what the end of a call means to the client.
  */
 
 #include "ngx_http_hyperlight.h"
@@ -27,15 +21,6 @@ typedef struct {
 
 
 static void ngx_http_hyperlight_body_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_request_t *r);
-static ngx_int_t ngx_http_hyperlight_call(ngx_http_hyperlight_ctx_t *ctx,
-    ngx_http_hyperlight_loc_conf_t *hlcf);
-static ngx_int_t ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx);
-static hl_status_t ngx_http_hyperlight_run(ngx_http_hyperlight_ctx_t *ctx,
-    ngx_http_hyperlight_loc_conf_t *hlcf, hl_error_t *err);
-static uint64_t ngx_http_hyperlight_now(void);
-static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
-    const hl_function_t *function, hl_error_t *err);
 
 
 /*
@@ -131,47 +116,29 @@ ngx_http_hyperlight_handler(ngx_http_request_t *r)
 static void
 ngx_http_hyperlight_body_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                         rc;
-    ngx_http_hyperlight_ctx_t         ctx;
-    ngx_http_hyperlight_pool_t       *pool;
+    ngx_http_hyperlight_ctx_t        *ctx;
     ngx_http_hyperlight_loc_conf_t   *hlcf;
     ngx_http_hyperlight_main_conf_t  *hmcf;
 
     hmcf = ngx_http_get_module_main_conf(r, ngx_http_hyperlight_module);
     hlcf = ngx_http_get_module_loc_conf(r, ngx_http_hyperlight_module);
 
-    ngx_memzero(&ctx, sizeof(ngx_http_hyperlight_ctx_t));
-
-    ctx.request = r;
-    ctx.log = r->connection->log;
-    ctx.guest = hlcf->guest;
-    ctx.function = &hlcf->function;
-
-    pool = ngx_http_hyperlight_pool(hmcf, hlcf->guest);
-
-    if (pool != NULL) {
-        ctx.sandbox = ngx_http_hyperlight_acquire(pool);
-    }
-
-    if (ctx.sandbox == NULL) {
-        ngx_http_hyperlight_log(&ctx, NGX_LOG_ERR, ": no sandbox is ready");
-        ngx_http_finalize_request(r, ngx_http_hyperlight_unavailable(r));
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_hyperlight_ctx_t));
+    if (ctx == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
 
-    rc = ngx_http_hyperlight_call(&ctx, hlcf);
+    ctx->request = r;
+    ctx->log = r->connection->log;
+    ctx->guest = hlcf->guest;
+    ctx->function = &hlcf->function;
+    ctx->pool = ngx_http_hyperlight_pool(hmcf, hlcf->guest);
 
-    ngx_http_hyperlight_release(pool);
+    ctx->cpu_limit = ngx_min(hlcf->guest->cpu_limit, hlcf->cpu_limit);
+    ctx->timeout = ngx_min(hlcf->guest->timeout, hlcf->timeout);
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_hyperlight_send(&ctx);
-    }
-
-    ngx_http_finalize_request(r, rc);
-
-    /* the client does not wait for this; the request may be gone */
-
-    ngx_http_hyperlight_restore(pool);
+    ngx_http_hyperlight_start(ctx);
 }
 
 
@@ -192,7 +159,7 @@ ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_hyperlight_unavailable(ngx_http_request_t *r)
 {
     ngx_table_elt_t  *h;
@@ -210,167 +177,4 @@ ngx_http_hyperlight_unavailable(ngx_http_request_t *r)
 #endif
 
     return NGX_HTTP_SERVICE_UNAVAILABLE;
-}
-
-
-/* NGX_OK: there is a response to send; else the status of an error. */
-
-static ngx_int_t
-ngx_http_hyperlight_call(ngx_http_hyperlight_ctx_t *ctx,
-    ngx_http_hyperlight_loc_conf_t *hlcf)
-{
-    ngx_int_t             rc;
-    hl_error_t            err;
-    hl_status_t           status;
-    const hl_function_t  *function;
-
-    /* by name each time: a row belongs to a sandbox, and these come and go */
-
-    function = hl_sandbox_function(ctx->sandbox, (char *) ctx->function->data);
-
-    if (function == NULL) {
-        return ngx_http_hyperlight_unknown(ctx);
-    }
-
-    hl_sandbox_set_data(ctx->sandbox, ctx);
-
-    rc = ngx_http_hyperlight_begin(ctx, function);
-
-    if (rc != NGX_OK) {
-        hl_call_cancel(ctx->sandbox);
-        return rc;
-    }
-
-    status = ngx_http_hyperlight_run(ctx, hlcf, &err);
-
-    ngx_http_hyperlight_log_rest(ctx);
-
-    if (status == HL_OK && function->kind == HL_FUNCTION_TYPED) {
-        status = ngx_http_hyperlight_result(ctx, function, &err);
-    }
-
-    return (status == HL_OK) ? NGX_OK : ngx_http_hyperlight_fail(ctx, &err);
-}
-
-
-static ngx_int_t
-ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx)
-{
-    u_char               *p, *last;
-    size_t                i, n;
-    char                  name[128];
-    u_char                names[NGX_HTTP_HYPERLIGHT_LOG_TEXT];
-    const hl_function_t  *rows;
-
-    p = names;
-    last = names + sizeof(names);
-
-    rows = hl_sandbox_functions(ctx->sandbox, &n);
-
-    for (i = 0; i < n && p < last; i++) {
-        p = ngx_slprintf(p, last, "%s\"", i ? ", " : "");
-        (void) hl_error_escape(name, sizeof(name), rows[i].name,
-                               ngx_strlen(rows[i].name));
-        p = ngx_slprintf(p, last, "%s\"", name);
-    }
-
-    ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,
-                            " is unknown, the guest has %*s",
-                            n ? (size_t) (p - names) : 4,
-                            n ? names : (u_char *) "none");
-
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
-}
-
-
-/* Runs the guest to its end, or to that of its time. */
-
-static hl_status_t
-ngx_http_hyperlight_run(ngx_http_hyperlight_ctx_t *ctx,
-    ngx_http_hyperlight_loc_conf_t *hlcf, hl_error_t *err)
-{
-    uint64_t           start, cpu, cpu_limit, wall, timeout;
-    const hl_stats_t  *stats;
-
-    cpu_limit = ngx_min(ctx->guest->cpu_limit, hlcf->cpu_limit);
-    cpu_limit *= 1000000;
-
-    timeout = ngx_min(ctx->guest->timeout, hlcf->timeout);
-    timeout *= 1000000;
-
-    stats = hl_sandbox_stats(ctx->sandbox);
-    start = ngx_http_hyperlight_now();
-
-    cpu = 0;
-    wall = 0;
-
-    while (cpu < cpu_limit && wall < timeout) {
-
-        switch (hl_sandbox_run(ctx->sandbox,
-                               ngx_min(cpu_limit - cpu, timeout - wall), err))
-        {
-        case HL_STOP_DONE:
-            return HL_OK;
-
-        case HL_STOP_FAILED:
-            return err->status;
-
-        default: /* HL_STOP_SLICE */
-            cpu = stats->guest_ns;
-            wall = ngx_http_hyperlight_now() - start;
-        }
-    }
-
-    hl_call_cancel(ctx->sandbox);
-
-    return hl_error_set(err, HL_ERR_TIMEOUT, "it exceeded its %s of %u ms",
-                        (cpu < cpu_limit) ? "timeout" : "cpu_limit",
-                        (unsigned) (((cpu < cpu_limit) ? timeout : cpu_limit)
-                                    / 1000000));
-}
-
-
-/* nginx's own clock stands still while a guest runs. */
-
-static uint64_t
-ngx_http_hyperlight_now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
-}
-
-
-/* A typed function's result is the body, and without one there is none. */
-
-static hl_status_t
-ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
-    const hl_function_t *function, hl_error_t *err)
-{
-    const hl_value_t  *result;
-
-    if (function->result == HL_TYPE_VOID) {
-        return ngx_http_hyperlight_put_status(ctx, NGX_HTTP_NO_CONTENT, err);
-    }
-
-    result = hl_call_result(ctx->sandbox);
-
-    if (result == NULL) {
-        return hl_error_set(err, HL_ERR_OUTPUT, "there is no result");
-    }
-
-    if (function->result == HL_TYPE_STRING
-        && hl_check_string(result->v.bytes.data, result->v.bytes.len, err)
-           != HL_OK)
-    {
-        /* not the client's String but the guest's */
-
-        err->status = HL_ERR_OUTPUT;
-        return err->status;
-    }
-
-    return ngx_http_hyperlight_put_body(ctx, result->v.bytes.data,
-                                        result->v.bytes.len, err);
 }

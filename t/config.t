@@ -59,7 +59,7 @@ sub value_refused {
 
 
 my @sizes = qw(heap stack input headers output);
-my @times = qw(cpu_limit timeout init_timeout);
+my @times = qw(slice cpu_limit timeout init_timeout);
 
 for (@sizes, @times) {
     value_refused($_, "invalid number of arguments in \"$_\" directive");
@@ -100,6 +100,24 @@ value_refused('log_level loud', 'invalid log level "loud", it must be '
               . '"none"');
 value_refused('log_level warn; log_level warn',
               '"log_level" directive is duplicate');
+my $bounds = '"sandboxes" directive needs MIN, or MIN and MAX, from 1 to '
+             . '4096';
+
+value_refused("sandboxes $_", $bounds)
+    for '0', 'many', '2 1', '1 4097', '-1', '1 x';
+value_refused('sandboxes 1 2 3',
+              'invalid number of arguments in "sandboxes" directive');
+value_refused('sandboxes 1; sandboxes 1',
+              '"sandboxes" directive is duplicate');
+
+value_refused("queue $_", '"queue" directive needs a length from 0 to 65536')
+    for '-1', 'x', '65537';
+value_refused('queue 1 2', 'invalid parameter "2"');
+value_refused('queue 1 timeout=x', '"queue" directive has an invalid timeout');
+value_refused("queue 1 timeout=$_", "\"queue\" directive $between")
+    for '0', '61s';
+value_refused('queue 1; queue 1', '"queue" directive is duplicate');
+
 value_refused('clock maybe', 'invalid value "maybe" in "clock" directive, '
               . 'it must be "on" or "off"');
 value_refused('clock on; clock off', '"clock" directive is duplicate');
@@ -120,6 +138,8 @@ for (
     'headers 4k', 'headers 124k', 'output 8k', 'output 1024m',
     'cpu_limit 1ms', 'cpu_limit 60s', 'timeout 1m', 'init_timeout 1',
     'log_level none', 'log_level trace', 'clock on', 'clock off',
+    'sandboxes 1', 'sandboxes 4096', 'sandboxes 1 4096', 'queue 0',
+    'queue 65536 timeout=60s', 'slice 1ms', 'slice 60s',
     'init_data guests/upper.elf', 'include guests.d/*.conf',
 ) {
     accepted($_, http => "hyperlight_guest g {\n$binary\n$_;\n}\n");

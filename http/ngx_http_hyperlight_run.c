@@ -1,0 +1,489 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight_run.c: a call, slice by slice.
+ *
+ *   state     has a sandbox  leaves by
+ *   --------  -------------  ---------------------------------------------
+ *   waiting   no             a sandbox is free       -> runnable
+ *                            queue timeout           -> done, 503
+ *                            client gone             -> done, 499
+ *   runnable  yes            a slice: not finished   -> runnable, at the end
+ *                            a slice: finished       -> done, a response
+ *                            cpu_limit, timeout      -> done, 504
+ *                            client gone             -> done, 499
+ *   done      no             the response is nginx's; the sandbox is restored
+ *
+ * A call gets its first slice at once, if there is a sandbox for it.  All
+ * further slices come from one event of the worker, which runs exactly one
+ * slice of the call that is first, and posts itself for the next turn of the
+ * event loop (ngx_posted_events would not let the loop poll in between).
+ *
+ * What the guest puts out is kept apart till the end of the call, so that
+ * whatever becomes of it, the client sees either all of it or an error.
+ */
+
+#include <time.h>
+
+#include "ngx_http_hyperlight.h"
+
+
+static void ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx);
+static ngx_int_t ngx_http_hyperlight_begin_call(
+    ngx_http_hyperlight_ctx_t *ctx);
+static ngx_int_t ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx);
+static ngx_int_t ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx);
+static ngx_int_t ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
+    const char *limit, ngx_msec_t value);
+static ngx_int_t ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx,
+    hl_error_t *err);
+static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
+    hl_error_t *err);
+static ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_msec_t timeout);
+static void ngx_http_hyperlight_timer_handler(ngx_event_t *ev);
+static void ngx_http_hyperlight_gone(void *data);
+static void ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx);
+static void ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_int_t rc);
+static uint64_t ngx_http_hyperlight_now(void);
+
+
+void
+ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire(ctx);
+
+    if (rc == NGX_OK) {
+        ngx_http_hyperlight_go(ctx);
+        return;
+    }
+
+    if (rc == NGX_AGAIN) {
+        ctx->state = ngx_http_hyperlight_waiting;
+
+        if (ngx_http_hyperlight_linger(ctx, ctx->guest->queue_timeout)
+            != NGX_OK)
+        {
+            ngx_http_hyperlight_done(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+
+        return;
+    }
+
+    ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
+    ngx_http_hyperlight_done(ctx,
+                             ngx_http_hyperlight_unavailable(ctx->request));
+}
+
+
+/* Has a sandbox, and a place among those that run in turn. */
+
+void
+ngx_http_hyperlight_runnable(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_http_hyperlight_worker_t  *w;
+
+    w = ctx->pool->worker;
+
+    ctx->state = ngx_http_hyperlight_turns;
+
+    ngx_queue_insert_tail(&w->runnable, &ctx->queue);
+
+    if (!w->slice.posted) {
+        ngx_post_event(&w->slice, &ngx_posted_next_events);
+    }
+}
+
+
+void
+ngx_http_hyperlight_slice_handler(ngx_event_t *ev)
+{
+    ngx_http_hyperlight_worker_t *w = ev->data;
+
+    ngx_queue_t                *q;
+    ngx_connection_t           *c;
+    ngx_http_hyperlight_ctx_t  *ctx;
+
+    if (ngx_queue_empty(&w->runnable)) {
+        return;
+    }
+
+    q = ngx_queue_head(&w->runnable);
+    ctx = ngx_queue_data(q, ngx_http_hyperlight_ctx_t, queue);
+    c = ctx->request->connection;
+
+    ngx_queue_remove(q);
+    ctx->state = ngx_http_hyperlight_running;
+
+    ngx_http_set_log_request(c->log, ctx->request);
+
+    ngx_http_hyperlight_go(ctx);
+
+    ngx_http_run_posted_requests(c);
+
+    if (!ngx_queue_empty(&w->runnable) && !w->slice.posted) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+    }
+}
+
+
+/* Runs one slice, and sees to what comes after it. */
+
+static void
+ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = NGX_AGAIN;
+
+    if (ctx->call == NULL) {
+        rc = ngx_http_hyperlight_begin_call(ctx);
+    }
+
+    if (rc == NGX_AGAIN) {
+        rc = ngx_http_hyperlight_slice(ctx);
+    }
+
+    if (rc == NGX_AGAIN) {
+
+        if (ctx->timer.timer_set
+            || ngx_http_hyperlight_linger(ctx, ctx->timeout) == NGX_OK)
+        {
+            ngx_http_hyperlight_runnable(ctx);
+            return;
+        }
+
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_hyperlight_done(ctx, rc);
+}
+
+
+/* NGX_AGAIN: the guest can run; else the status of an error. */
+
+static ngx_int_t
+ngx_http_hyperlight_begin_call(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_int_t             rc;
+    const hl_function_t  *function;
+
+    function = hl_sandbox_function(ctx->sandbox, (char *) ctx->function->data);
+
+    if (function == NULL) {
+        return ngx_http_hyperlight_unknown(ctx);
+    }
+
+    rc = ngx_http_hyperlight_begin(ctx, function);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx->call = function;
+    ctx->start = ngx_http_hyperlight_now();
+
+    /* what was the queue's timeout, if there was one, is the call's now */
+
+    if (ctx->timer.timer_set) {
+        ngx_add_timer(&ctx->timer, ctx->timeout);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx)
+{
+    u_char               *p, *last;
+    size_t                i, n;
+    char                  name[128];
+    u_char                names[NGX_HTTP_HYPERLIGHT_LOG_TEXT];
+    const hl_function_t  *rows;
+
+    p = names;
+    last = names + sizeof(names);
+
+    rows = hl_sandbox_functions(ctx->sandbox, &n);
+
+    for (i = 0; i < n && p < last; i++) {
+        p = ngx_slprintf(p, last, "%s\"", i ? ", " : "");
+        (void) hl_error_escape(name, sizeof(name), rows[i].name,
+                               ngx_strlen(rows[i].name));
+        p = ngx_slprintf(p, last, "%s\"", name);
+    }
+
+    ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,
+                            " is unknown, the guest has %*s",
+                            n ? (size_t) (p - names) : 4,
+                            n ? names : (u_char *) "none");
+
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* NGX_AGAIN: not finished yet; NGX_OK: there is a response to send. */
+
+static ngx_int_t
+ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
+{
+    uint64_t           slice, cpu_limit, timeout, wall;
+    hl_error_t         err;
+    const hl_stats_t  *stats;
+
+    stats = hl_sandbox_stats(ctx->sandbox);
+
+    cpu_limit = ctx->cpu_limit * 1000000ull;
+    timeout = ctx->timeout * 1000000ull;
+    wall = ngx_http_hyperlight_now() - ctx->start;
+
+    if (wall < timeout) {
+        slice = ngx_min(ctx->guest->slice * 1000000ull,
+                        cpu_limit - stats->guest_ns);
+        slice = ngx_min(slice, timeout - wall);
+
+        switch (hl_sandbox_run(ctx->sandbox, slice, &err)) {
+
+        case HL_STOP_DONE:
+            return ngx_http_hyperlight_finished(ctx, &err);
+
+        case HL_STOP_FAILED:
+            ngx_http_hyperlight_log_rest(ctx);
+            return ngx_http_hyperlight_fail(ctx, &err);
+
+        default: /* HL_STOP_SLICE */
+            break;
+        }
+
+        wall = ngx_http_hyperlight_now() - ctx->start;
+    }
+
+    if (stats->guest_ns >= cpu_limit) {
+        return ngx_http_hyperlight_expired(ctx, "cpu_limit", ctx->cpu_limit);
+    }
+
+    if (wall >= timeout) {
+        return ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
+    const char *limit, ngx_msec_t value)
+{
+    hl_error_t  err;
+
+    hl_call_cancel(ctx->sandbox);
+    ngx_http_hyperlight_log_rest(ctx);
+
+    (void) hl_error_set(&err, HL_ERR_TIMEOUT, "it exceeded its %s of %u ms",
+                        limit, (unsigned) value);
+
+    return ngx_http_hyperlight_fail(ctx, &err);
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
+{
+    ngx_http_hyperlight_log_rest(ctx);
+
+    if (ctx->call->kind == HL_FUNCTION_TYPED
+        && ngx_http_hyperlight_result(ctx, err) != HL_OK)
+    {
+        return ngx_http_hyperlight_fail(ctx, err);
+    }
+
+    return NGX_OK;
+}
+
+
+/* A typed function's result is the body, and without one there is none. */
+
+static hl_status_t
+ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
+{
+    const hl_value_t  *result;
+
+    if (ctx->call->result == HL_TYPE_VOID) {
+        return ngx_http_hyperlight_put_status(ctx, NGX_HTTP_NO_CONTENT, err);
+    }
+
+    result = hl_call_result(ctx->sandbox);
+
+    if (result == NULL) {
+        return hl_error_set(err, HL_ERR_OUTPUT, "there is no result");
+    }
+
+    if (ctx->call->result == HL_TYPE_STRING
+        && hl_check_string(result->v.bytes.data, result->v.bytes.len, err)
+           != HL_OK)
+    {
+        /* not the client's String but the guest's */
+
+        err->status = HL_ERR_OUTPUT;
+        return err->status;
+    }
+
+    return ngx_http_hyperlight_put_body(ctx, result->v.bytes.data,
+                                        result->v.bytes.len, err);
+}
+
+
+/*
+ * The call outlasts the event that it began in: from now on the client may
+ * leave, and the worker, which exits when no timers are left, has to wait.
+ */
+
+static ngx_int_t
+ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
+{
+    ngx_http_cleanup_t  *cln;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (ctx->cleanup == NULL) {
+        cln = ngx_http_cleanup_add(r, 0);
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_http_hyperlight_gone;
+        cln->data = ctx;
+        ctx->cleanup = cln;
+
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
+    ctx->timer.handler = ngx_http_hyperlight_timer_handler;
+    ctx->timer.data = ctx;
+    ctx->timer.log = ctx->log;
+
+    ngx_add_timer(&ctx->timer, timeout);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_hyperlight_ctx_t *ctx = ev->data;
+
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = ctx->request->connection;
+
+    ngx_http_set_log_request(c->log, ctx->request);
+
+    if (ctx->state == ngx_http_hyperlight_waiting) {
+        ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,
+                                ": no sandbox was free within %M ms",
+                                ctx->guest->queue_timeout);
+        rc = ngx_http_hyperlight_unavailable(ctx->request);
+
+    } else {
+        rc = ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
+    }
+
+    ngx_http_hyperlight_done(ctx, rc);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* A cleanup of the request: the client has left, or nginx gives it up. */
+
+static void
+ngx_http_hyperlight_gone(void *data)
+{
+    ngx_http_hyperlight_ctx_t *ctx = data;
+
+    if (ctx->sandbox) {
+        hl_call_cancel(ctx->sandbox);
+    }
+
+    ngx_http_hyperlight_leave(ctx);
+    ngx_http_hyperlight_settle(ctx->pool);
+}
+
+
+/* Out of every queue, and without a sandbox. */
+
+static void
+ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx)
+{
+    if (ctx->state == ngx_http_hyperlight_waiting) {
+        ngx_http_hyperlight_leave_queue(ctx);
+
+    } else if (ctx->state == ngx_http_hyperlight_turns) {
+        ngx_queue_remove(&ctx->queue);
+    }
+
+    ctx->state = ngx_http_hyperlight_over;
+
+    if (ctx->timer.timer_set) {
+        ngx_del_timer(&ctx->timer);
+    }
+
+    if (ctx->cleanup) {
+        ctx->cleanup->handler = NULL;
+    }
+
+    if (ctx->taken) {
+        ngx_http_hyperlight_release(ctx);
+    }
+}
+
+
+/* The last that is done for a call: ctx may be gone after it. */
+
+static void
+ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_http_request_t          *r;
+    ngx_http_hyperlight_pool_t  *pool;
+
+    r = ctx->request;
+    pool = ctx->pool;
+
+    if (ctx->sandbox) {
+        hl_call_cancel(ctx->sandbox);   /* of one that was not begun whole */
+    }
+
+    ngx_http_hyperlight_leave(ctx);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_hyperlight_send(ctx);
+    }
+
+    ngx_http_finalize_request(r, rc);
+
+    /* the client does not wait for this */
+
+    if (pool) {
+        ngx_http_hyperlight_settle(pool);
+    }
+}
+
+
+/* nginx's own clock stands still while a guest runs. */
+
+static uint64_t
+ngx_http_hyperlight_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
