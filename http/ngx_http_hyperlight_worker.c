@@ -154,7 +154,7 @@ ngx_http_hyperlight_worker_fill(ngx_http_hyperlight_worker_t *w)
 
     if (w->host == NULL && ngx_http_hyperlight_worker_host(w, &err) != HL_OK) {
         ngx_log_error(NGX_LOG_CRIT, w->log, 0,
-                      "hyperlight: %s, all its locations answer 503", err.text);
+                      "hyperlight: %s, its locations answer 503", err.text);
 
         ngx_http_hyperlight_worker_retry(w);
         return;

@@ -55,7 +55,8 @@ location /plain { return 200 "plain"; }
 location = /page {
     ssi on;
     default_type text/html;
-    return 200 '[<!--# include virtual="/single?400" -->][<!--# include virtual="/single?1" -->]';
+    return 200 '[<!--# include virtual="/single?400" -->]
+[<!--# include virtual="/single?1" -->]';
 }
 EOT
 
@@ -165,7 +166,7 @@ is($running->response->{body}, 2000, 'the running call does not mind');
 # ---- a request tree -------------------------------------------------------
 
 like($nginx->get('/page')->{body},
-     qr{^\[400\]\[.*503 Service Temporarily Unavailable}s,
+     qr{^\[400\]\n\[.*503 Service Temporarily Unavailable}s,
      'subrequests do not wait for what their own request holds');
 
 $_->close for $running, $late, @waiting;
