@@ -322,6 +322,9 @@ typedef struct {
     uint32_t  len;
 } hl_abi_raw_call_t;
 
+#define HL_RAW_SLEEP   1                /* uint64_t: ns; answers with nothing */
+#define HL_RAW_ID_MIN  0x10000
+
 
 /*
  * What an exception handler gets: with HL_REC_HANDLER set, an exception

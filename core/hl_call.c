@@ -387,6 +387,7 @@ hl_call_begin(hl_sandbox_t *sb, hl_phase_t phase,
     sb->phase = phase;
     sb->state = HL_SANDBOX_CALLING;
     sb->started = false;
+    sb->suspended = false;
     sb->has_result = false;
     sb->has_fault = false;
     sb->input_end = input->values;

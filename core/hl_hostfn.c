@@ -25,6 +25,11 @@ typedef struct {
 } hl_hostfn_call_t;
 
 
+static hl_status_t hl_hostfn_answer(hl_sandbox_t *sb, hl_status_t status,
+    hl_type_t expected, const hl_value_t *result, hl_error_t *why,
+    hl_error_t *err);
+static hl_status_t hl_hostfn_service(hl_sandbox_t *sb, uint32_t id,
+    const void *bytes, size_t len, hl_error_t *err);
 static bool hl_hostfn_has(const hl_bindings_t *have,
     const hl_host_function_t *needed);
 static bool hl_hostfn_has_raw(const hl_bindings_t *have, uint32_t id);
@@ -57,15 +62,64 @@ hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 
     status = hl_hostfn_run(sb, &call, &result, &why);
 
-    if (status == HL_OK && result.type != call.result) {
-        status = hl_error_set(&why, HL_ERR_GUEST, "Failed To Convert Return "
-                              "Value %s to %s", hl_type_name(result.type),
-                              hl_type_name(call.result));
+    return hl_hostfn_answer(sb, status, call.result, &result, &why, err);
+}
+
+
+/* Now, or the guest is suspended: HL_AGAIN. */
+static hl_status_t
+hl_hostfn_answer(hl_sandbox_t *sb, hl_status_t status, hl_type_t expected,
+    const hl_value_t *result, hl_error_t *why, hl_error_t *err)
+{
+    if (status == HL_AGAIN) {
+        if (sb->phase != HL_PHASE_INIT) {
+            sb->suspended = true;
+            sb->awaited = expected;
+            return hl_error_set(err, HL_AGAIN, "the guest waits");
+        }
+
+        status = hl_error_set(why, HL_ERR_GUEST, "the initialisation cannot "
+                              "wait for a host function");
     }
 
-    hl_hostfn_reply(sb, status, &result, &why);
+    if (status == HL_OK && result->type != expected) {
+        status = hl_error_set(why, HL_ERR_GUEST, "Failed To Convert Return "
+                              "Value %s to %s", hl_type_name(result->type),
+                              hl_type_name(expected));
+    }
+
+    hl_hostfn_reply(sb, status, result, why);
 
     return HL_OK;
+}
+
+
+hl_status_t
+hl_call_answer(hl_sandbox_t *sb, hl_status_t status,
+    const hl_value_t *result, const hl_error_t *why, hl_error_t *err)
+{
+    hl_error_t  text;
+    hl_value_t  nothing;
+
+    if (sb->state != HL_SANDBOX_CALLING || !sb->suspended
+        || status == HL_AGAIN)
+    {
+        return hl_error_set(err, HL_ERR_ARGUMENT,
+                            "the guest does not wait for an answer");
+    }
+
+    memset(&nothing, 0, sizeof(nothing));
+    nothing.type = sb->awaited == HL_TYPE_VECBYTES ? HL_TYPE_VECBYTES
+                                                   : HL_TYPE_VOID;
+
+    if (status != HL_OK) {
+        text = *why;
+    }
+
+    sb->suspended = false;
+
+    return hl_hostfn_answer(sb, status, sb->awaited,
+                            result != NULL ? result : &nothing, &text, err);
 }
 
 
@@ -101,10 +155,36 @@ hl_hostfn_raw_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
         }
     }
 
-    result.type = HL_TYPE_VECBYTES;
-    hl_hostfn_reply(sb, status, &result, &why);
+    if (head.id < HL_RAW_ID_MIN) {
+        status = hl_hostfn_service(sb, head.id, bytes, head.len, &why);
+    }
 
-    return HL_OK;
+    result.type = HL_TYPE_VECBYTES;
+
+    return hl_hostfn_answer(sb, status, HL_TYPE_VECBYTES, &result, &why,
+                            err);
+}
+
+
+/* What the SDK calls by number. */
+static hl_status_t
+hl_hostfn_service(hl_sandbox_t *sb, uint32_t id, const void *bytes,
+    size_t len, hl_error_t *err)
+{
+    uint64_t          ns;
+    const hl_sink_t  *sink;
+
+    sink = sb->bindings.sink;
+
+    if (id == HL_RAW_SLEEP && len == sizeof(ns) && sink != NULL
+        && sink->sleep != NULL)
+    {
+        memcpy(&ns, bytes, sizeof(ns));
+        return sink->sleep(sb->data, ns, err);
+    }
+
+    return hl_error_set(err, HL_ERR_GUEST, "HostFunction %u was not found",
+                        id);
 }
 
 

@@ -5,7 +5,8 @@
  *
  *   READY --call--> CALLING --park--> READY          HL_STOP_DONE
  *                      |  ^
- *                      |  '--- slice over, run again HL_STOP_SLICE
+ *                      |  |--- slice over, run again HL_STOP_SLICE
+ *                      |  '--- suspended, answer it  HL_STOP_HOST_CALL
  *                      |
  *                      '--- fault, abort, violation, malformed output,
  *                           cancel --> POISONED      HL_STOP_FAILED
@@ -40,6 +41,12 @@ hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns, hl_error_t *err)
         return HL_STOP_FAILED;
     }
 
+    if (sb->suspended) {
+        (void) hl_error_set(err, HL_ERR_ARGUMENT, "the guest waits for the "
+                            "answer of a host function");
+        return HL_STOP_FAILED;
+    }
+
     if (!sb->started && hl_run_start(sb, err) != HL_OK) {
         return hl_run_failed(sb);
     }
@@ -64,6 +71,11 @@ hl_sandbox_finish(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
         hl_call_cancel(sb);
         return hl_error_set(err, HL_ERR_TIMEOUT, "Execution was cancelled by "
                             "the host.");
+
+    case HL_STOP_HOST_CALL:
+        hl_call_cancel(sb);
+        return hl_error_set(err, HL_ERR_ARGUMENT, "a host function cannot "
+                            "answer later here");
 
     default: /* HL_STOP_FAILED */
         return err->status;
@@ -151,11 +163,17 @@ hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
     case HL_HYPERCALL_FLUSH:
     case HL_HYPERCALL_CALL:
     case HL_HYPERCALL_ABORT:
-        if (hl_output_take(sb, exit->hypercall, err) == HL_OK) {
-            return HL_STOP_NONE;
-        }
+        switch (hl_output_take(sb, exit->hypercall, err)) {
 
-        break;
+        case HL_OK:
+            return HL_STOP_NONE;
+
+        case HL_AGAIN:
+            return HL_STOP_HOST_CALL;
+
+        default:
+            return hl_run_failed(sb);
+        }
 
     case HL_HYPERCALL_RESUME:
         if (hl_exception_resume(sb, exit->argument, err) == HL_OK) {

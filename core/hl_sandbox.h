@@ -71,6 +71,8 @@ struct hl_sandbox_s {
     bool                 started;
     hl_type_t            expected;
     hl_http_stage_t      stage;
+    bool                 suspended;     /* a host function answers later */
+    hl_type_t            awaited;       /* what the guest expects of it */
     bool                 has_result;
     bool                 has_fault;
     hl_value_t           result;

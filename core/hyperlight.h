@@ -70,7 +70,8 @@ typedef enum {
     HL_ERR_MEMORY_TOO_BIG,
     HL_ERR_SNAPSHOT_LAYOUT,     /* the snapshot is of another layout */
     HL_ERR_SNAPSHOT_FUNCTIONS,  /* it needs host functions that lack here */
-    HL_ERR_RESULT_TYPE          /* the result is not of the type expected */
+    HL_ERR_RESULT_TYPE,         /* the result is not of the type expected */
+    HL_AGAIN                    /* no error: the answer comes later */
 } hl_status_t;
 
 
@@ -180,7 +181,9 @@ typedef struct {
 
 
 /*
- * Answers a call of the guest.  "args" have the registered types; their
+ * Answers a call of the guest, or says HL_AGAIN: the guest stays stopped
+ * then, hl_sandbox_run() ends with HL_STOP_HOST_CALL, and hl_call_answer()
+ * lets it go on.  During initialisation that is not possible.  "args" have the registered types; their
  * bytes lie in guest memory and are valid until the function returns.  The
  * bytes of *result are copied at once after it returned.  An error's text
  * reaches the guest.
@@ -210,8 +213,6 @@ typedef struct {
     hl_raw_host_function_pt   function;
 } hl_raw_host_function_t;
 
-#define HL_RAW_ID_MIN  0x10000
-
 
 /*
  * What a guest puts out besides host calls, handed over in the guest's
@@ -232,6 +233,10 @@ typedef struct {
                            hl_error_t *err);
     hl_status_t  (*body)(void *data, const void *bytes, size_t len,
                          hl_error_t *err);
+
+    /* hl_sleep(): a host function, so it may answer later; without it the
+       guest gets an error. */
+    hl_status_t  (*sleep)(void *data, uint64_t ns, hl_error_t *err);
 } hl_sink_t;
 
 
@@ -445,6 +450,7 @@ void hl_call_cancel(hl_sandbox_t *sb);
 typedef enum {
     HL_STOP_DONE,               /* hl_call_result() */
     HL_STOP_SLICE,              /* call hl_sandbox_run() again */
+    HL_STOP_HOST_CALL,          /* hl_call_answer(), then run it again */
     HL_STOP_FAILED              /* *err says why */
 } hl_stop_t;
 
@@ -456,7 +462,18 @@ typedef enum {
 hl_stop_t hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns,
     hl_error_t *err);
 
-/* hl_sandbox_run() until done; HL_ERR_TIMEOUT after "timeout_ns". */
+/*
+ * Answers the host function that said HL_AGAIN.  With HL_OK "result" has the
+ * function's type, and its bytes are copied; NULL of a Void function.  Else
+ * the text of "why" reaches the guest.
+ */
+hl_status_t hl_call_answer(hl_sandbox_t *sb, hl_status_t status,
+    const hl_value_t *result, const hl_error_t *why, hl_error_t *err);
+
+/*
+ * hl_sandbox_run() until done; HL_ERR_TIMEOUT after "timeout_ns".  Nobody is
+ * there to answer later: HL_ERR_ARGUMENT if a host function says HL_AGAIN.
+ */
 hl_status_t hl_sandbox_finish(hl_sandbox_t *sb, uint64_t timeout_ns,
     hl_error_t *err);
 

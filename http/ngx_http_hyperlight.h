@@ -106,6 +106,7 @@ typedef enum {
     ngx_http_hyperlight_running = 0,    /* in its slice, or not begun */
     ngx_http_hyperlight_waiting,
     ngx_http_hyperlight_turns,
+    ngx_http_hyperlight_suspended,
     ngx_http_hyperlight_over
 } ngx_http_hyperlight_state_e;
 
@@ -124,6 +125,8 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_http_hyperlight_state_e       state;
     ngx_queue_t                       queue;      /* waiting, or in turns */
     ngx_event_t                       timer;
+    ngx_event_t                       wake;       /* of a sleep */
+    ngx_msec_t                        sleep;
     ngx_http_cleanup_t               *cleanup;
 
     ngx_http_hyperlight_sandbox_t    *taken;
@@ -264,6 +267,10 @@ void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
 
 
 /* a call, slice by slice */
+
+/* A member of the sink: the guest is suspended until it has slept. */
+hl_status_t ngx_http_hyperlight_sleep(void *data, uint64_t ns,
+    hl_error_t *err);
 
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_runnable(ngx_http_hyperlight_ctx_t *ctx);

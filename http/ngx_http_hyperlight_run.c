@@ -10,7 +10,11 @@
  *                            client gone             -> done, 499
  *   runnable  yes            a slice: not finished   -> runnable, at the end
  *                            a slice: finished       -> done, a response
+ *                            a slice: sleeps         -> suspended
  *                            cpu_limit, timeout      -> done, 504
+ *                            client gone             -> done, 499
+ *   suspended yes            it has slept            -> runnable
+ *                            timeout                 -> done, 504
  *                            client gone             -> done, 499
  *   done      no             the response is nginx's; the sandbox is restored
  *
@@ -41,6 +45,8 @@ static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 static ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
     ngx_msec_t timeout);
+static void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
+static void ngx_http_hyperlight_wake_handler(ngx_event_t *ev);
 static void ngx_http_hyperlight_timer_handler(ngx_event_t *ev);
 static void ngx_http_hyperlight_gone(void *data);
 static void ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx);
@@ -147,16 +153,21 @@ ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
         rc = ngx_http_hyperlight_slice(ctx);
     }
 
-    if (rc == NGX_AGAIN) {
+    if (rc == NGX_AGAIN || rc == NGX_DONE) {
 
-        if (ctx->timer.timer_set
-            || ngx_http_hyperlight_linger(ctx, ctx->timeout) == NGX_OK)
+        if (!ctx->timer.timer_set
+            && ngx_http_hyperlight_linger(ctx, ctx->timeout) != NGX_OK)
         {
+            rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        } else if (rc == NGX_AGAIN) {
             ngx_http_hyperlight_runnable(ctx);
             return;
-        }
 
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        } else {
+            ngx_http_hyperlight_suspend(ctx);
+            return;
+        }
     }
 
     ngx_http_hyperlight_done(ctx, rc);
@@ -226,7 +237,10 @@ ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx)
 }
 
 
-/* NGX_AGAIN: not finished yet; NGX_OK: there is a response to send. */
+/*
+ * NGX_AGAIN: not finished yet; NGX_DONE: suspended; NGX_OK: there is a
+ * response to send.
+ */
 
 static ngx_int_t
 ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
@@ -254,6 +268,9 @@ ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
         case HL_STOP_FAILED:
             ngx_http_hyperlight_log_rest(ctx);
             return ngx_http_hyperlight_fail(ctx, &err);
+
+        case HL_STOP_HOST_CALL:
+            return NGX_DONE;
 
         default: /* HL_STOP_SLICE */
             break;
@@ -373,6 +390,60 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
 }
 
 
+/* In milliseconds, as nginx has them: never less than what was asked for. */
+
+hl_status_t
+ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
+{
+    ngx_http_hyperlight_ctx_t *ctx = data;
+
+    uint64_t  ms;
+
+    ms = ns / 1000000 + (ns % 1000000 != 0);
+
+    ctx->sleep = (ngx_msec_t) ngx_min(ms, NGX_HTTP_HYPERLIGHT_TIME_MAX);
+
+    return HL_AGAIN;
+}
+
+
+static void
+ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ctx->state = ngx_http_hyperlight_suspended;
+
+    ctx->wake.handler = ngx_http_hyperlight_wake_handler;
+    ctx->wake.data = ctx;
+    ctx->wake.log = ctx->log;
+
+    /* nginx's clock stood still while the guest ran */
+
+    ngx_time_update();
+    ngx_add_timer(&ctx->wake, ctx->sleep);
+}
+
+
+static void
+ngx_http_hyperlight_wake_handler(ngx_event_t *ev)
+{
+    ngx_http_hyperlight_ctx_t *ctx = ev->data;
+
+    hl_error_t         err;
+    ngx_connection_t  *c;
+
+    if (hl_call_answer(ctx->sandbox, HL_OK, NULL, NULL, &err) == HL_OK) {
+        ngx_http_hyperlight_runnable(ctx);
+        return;
+    }
+
+    c = ctx->request->connection;
+
+    ngx_http_set_log_request(c->log, ctx->request);
+    ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_fail(ctx, &err));
+    ngx_http_run_posted_requests(c);
+}
+
+
 static void
 ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
 {
@@ -433,6 +504,10 @@ ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx)
 
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
+    }
+
+    if (ctx->wake.timer_set) {
+        ngx_del_timer(&ctx->wake);
     }
 
     if (ctx->cleanup) {

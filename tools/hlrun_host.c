@@ -8,7 +8,9 @@
  * program; logs go to standard error, a line each.
  */
 
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "hlrun.h"
 
@@ -31,6 +33,7 @@ static hl_status_t hlrun_sink_header(void *data, const char *name,
     size_t name_len, const char *value, size_t value_len, hl_error_t *err);
 static hl_status_t hlrun_sink_body(void *data, const void *bytes, size_t len,
     hl_error_t *err);
+static hl_status_t hlrun_sink_sleep(void *data, uint64_t ns, hl_error_t *err);
 
 static hl_status_t hlrun_get_header(void *data, const hl_value_t *args,
     size_t n, hl_value_t *result, hl_error_t *err);
@@ -51,7 +54,8 @@ static const hl_sink_t  hlrun_sink = {
     hlrun_sink_print,
     hlrun_sink_status,
     hlrun_sink_header,
-    hlrun_sink_body
+    hlrun_sink_body,
+    hlrun_sink_sleep
 };
 
 static const hl_host_function_t  hlrun_functions[] = {
@@ -151,6 +155,29 @@ hlrun_sink_body(void *data, const void *bytes, size_t len, hl_error_t *err)
 
     return hlrun_response_body(&run->response, bytes, len,
                                run->options.config.output, err);
+}
+
+
+/* Not beyond the call's own limit, which ends it afterwards. */
+static hl_status_t
+hlrun_sink_sleep(void *data, uint64_t ns, hl_error_t *err)
+{
+    hlrun_t *run = data;
+
+    struct timespec  ts;
+
+    (void) err;
+
+    if (ns > run->options.timeout) {
+        ns = run->options.timeout;
+    }
+
+    ts.tv_sec = (time_t) (ns / HLRUN_NS_PER_S);
+    ts.tv_nsec = (long) (ns % HLRUN_NS_PER_S);
+
+    while (nanosleep(&ts, &ts) == -1 && errno == EINTR) { /* void */ }
+
+    return HL_OK;
 }
 
 

@@ -349,6 +349,14 @@ hl_Vec hl_user_data(void);
 /* The host's counter as it stands; 0 if it has none. */
 uint64_t hl_guest_counter(void);
 
+/*
+ * Sleeps outside of the guest: costs no CPU time, and other guests of the
+ * host run meanwhile; the call's limit on wall time goes on.  Returns 0; or
+ * -1, errno ENOSYS, if the host does not offer it, and during
+ * initialisation.
+ */
+int hl_sleep(uint32_t milliseconds);
+
 
 /* ---- of no use here, for the sake of guests that name them ------------- */
 

@@ -273,7 +273,8 @@ const hl_sink_t  test_sink = {
     test_sink_print,
     test_sink_status,
     test_sink_header,
-    test_sink_body
+    test_sink_body,
+    NULL
 };
 
 

@@ -72,6 +72,25 @@ host_answer(void *data, const hl_value_t *args, size_t n, hl_value_t *result,
 }
 
 
+static hl_status_t
+host_later(void *data, const hl_value_t *args, size_t n, hl_value_t *result,
+    hl_error_t *err)
+{
+    (void) data;
+    (void) args;
+    (void) n;
+    (void) result;
+    (void) err;
+
+    return HL_AGAIN;
+}
+
+
+static const hl_host_function_t  later_functions[] = {
+    { "Later", HL_TYPE_INT, 1, { HL_TYPE_INT }, host_later }
+};
+
+
 static int
 group_peek(void **state)
 {
@@ -84,6 +103,8 @@ group_peek(void **state)
     config.raw_functions = raw_functions;
     config.raw_function_count = 1;
     config.sink = &test_sink;
+    config.functions = later_functions;
+    config.function_count = 1;
 
     sb = test_evolved(TEST_PEEK, &config);
     test_snapshot = test_freeze(sb);
@@ -547,7 +568,7 @@ snapshot_goes_to_another_sandbox_of_the_same_layout(void **state)
     (void) state;
 
     hl_config_init(&config);
-    sb = test_evolved(TEST_PEEK, &config);
+    sb = test_evolved(TEST_PEEK, &config);      /* without host functions */
 
     n = test_int(7);
     assert_ok(test_call(sb, "SetState", HL_TYPE_INT, &n, 1));
@@ -597,6 +618,123 @@ snapshot_needs_its_host_functions(void **state)
 
     hl_sandbox_destroy(sb);
     hl_snapshot_release(snapshot);
+}
+
+
+/* ---- answers that come later ------------------------------------------- */
+
+static void
+suspend(void)
+{
+    hl_value_t  n = test_int(5);
+
+    test_start(test_sb, "AskLater", HL_TYPE_INT, &n, 1);
+    assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
+                     HL_STOP_HOST_CALL);
+    assert_state(test_sb, HL_SANDBOX_CALLING);
+}
+
+
+static void
+host_function_may_answer_later(void **state)
+{
+    hl_value_t  answer = test_int(37);
+
+    (void) state;
+
+    suspend();
+    assert_ok(hl_call_answer(test_sb, HL_OK, &answer, NULL, &test_err));
+    assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
+                     HL_STOP_DONE);
+    assert_int_equal(hl_call_result(test_sb)->v.i32, 42);
+}
+
+
+static void
+later_answer_may_be_an_error(void **state)
+{
+    hl_error_t  why;
+
+    (void) state;
+
+    suspend();
+    (void) hl_error_set(&why, HL_ERR_GUEST, "not today");
+    assert_ok(hl_call_answer(test_sb, HL_ERR_GUEST, NULL, &why, &test_err));
+
+    /* as Hyperlight's getters do it, the guest ends there */
+
+    assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
+                     HL_STOP_FAILED);
+    assert_int_equal(test_err.status, HL_ERR_ABORTED);
+    assert_non_null(strstr(test_err.text, "not today"));
+}
+
+
+static void
+later_answer_has_the_type_that_is_expected(void **state)
+{
+    hl_value_t  answer = test_string("five");
+
+    (void) state;
+
+    suspend();
+    assert_ok(hl_call_answer(test_sb, HL_OK, &answer, NULL, &test_err));
+    assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
+                     HL_STOP_FAILED);
+    assert_non_null(strstr(test_err.text, "Failed To Convert Return Value "
+                                          "String to Int"));
+}
+
+
+static void
+suspended_guest_does_not_run_and_is_answered_once(void **state)
+{
+    hl_value_t  answer = test_int(1);
+
+    (void) state;
+
+    assert_status(hl_call_answer(test_sb, HL_OK, &answer, NULL, &test_err),
+                  HL_ERR_ARGUMENT);
+
+    suspend();
+    assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
+                     HL_STOP_FAILED);
+    assert_int_equal(test_err.status, HL_ERR_ARGUMENT);
+    assert_state(test_sb, HL_SANDBOX_CALLING);
+
+    assert_ok(hl_call_answer(test_sb, HL_OK, &answer, NULL, &test_err));
+    assert_status(hl_call_answer(test_sb, HL_OK, &answer, NULL, &test_err),
+                  HL_ERR_ARGUMENT);
+    assert_ok(hl_sandbox_finish(test_sb, TEST_LONG, &test_err));
+}
+
+
+static void
+suspended_guest_can_be_cancelled_and_restored(void **state)
+{
+    (void) state;
+
+    suspend();
+    hl_call_cancel(test_sb);
+    assert_state(test_sb, HL_SANDBOX_POISONED);
+
+    test_restore();
+    assert_pristine(test_sb, test_snapshot);
+    assert_int_equal(test_call_int(test_sb, "GetState"), 0);
+}
+
+
+static void
+nobody_answers_later_in_a_synchronous_call(void **state)
+{
+    hl_value_t  n = test_int(5);
+
+    (void) state;
+
+    test_start(test_sb, "AskLater", HL_TYPE_INT, &n, 1);
+    assert_status(hl_sandbox_finish(test_sb, TEST_LONG, &test_err),
+                  HL_ERR_ARGUMENT);
+    assert_state(test_sb, HL_SANDBOX_POISONED);
 }
 
 
@@ -651,6 +789,12 @@ main(void)
         test_plain(raw_functions_of_the_sdk_are_not_the_embedders),
         test_sandbox(snapshot_goes_to_another_sandbox_of_the_same_layout),
         test_sandbox(snapshot_needs_its_host_functions),
+        test_sandbox(host_function_may_answer_later),
+        test_sandbox(later_answer_may_be_an_error),
+        test_sandbox(later_answer_has_the_type_that_is_expected),
+        test_sandbox(suspended_guest_does_not_run_and_is_answered_once),
+        test_sandbox(suspended_guest_can_be_cancelled_and_restored),
+        test_sandbox(nobody_answers_later_in_a_synchronous_call),
         test_sandbox(log_before_a_fault_is_not_lost),
         test_sandbox(log_before_a_time_limit_is_not_lost)
     };

@@ -133,6 +133,22 @@ log_and_spin(void)
 }
 
 
+static int32_t
+ask_later(int32_t n)
+{
+    hl_Parameter     param = { .tag = hl_ParameterType_Int,
+                               .value.Int = n };
+    hl_FunctionCall  call = { .function_name = "Later",
+                              .parameters = &param,
+                              .parameters_len = 1,
+                              .return_type = hl_ReturnType_Int };
+
+    hl_call_host_function(&call);
+
+    return hl_get_host_return_value_as_Int() + n;
+}
+
+
 HYPERLIGHT_WRAP_FUNCTION(peek, VecBytes, 2, ULong, Int)
 HYPERLIGHT_WRAP_FUNCTION(poke, Int, 1, ULong)
 HYPERLIGHT_WRAP_FUNCTION(run, Int, 1, ULong)
@@ -143,6 +159,7 @@ HYPERLIGHT_WRAP_FUNCTION(get_state, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(spin, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(log_and_fault, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(log_and_spin, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(ask_later, Int, 1, Int)
 
 
 void
@@ -158,4 +175,5 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("Spin", spin);
     HYPERLIGHT_REGISTER_FUNCTION("LogAndFault", log_and_fault);
     HYPERLIGHT_REGISTER_FUNCTION("LogAndSpin", log_and_spin);
+    HYPERLIGHT_REGISTER_FUNCTION("AskLater", ask_later);
 }

@@ -1,0 +1,121 @@
+#!/usr/bin/env perl
+
+# Copyright (C) the Hyperlight for nginx authors
+
+# A guest that sleeps is suspended: it costs nothing, and the worker does
+# something else meanwhile.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use HL::Nginx;
+use IO::Select;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $nginx = HL::Nginx->new(http => <<'EOT', server => <<'EOT');
+hyperlight_guest sleep {
+    binary t-guests/sleep.elf;
+    sandboxes 50;
+    cpu_limit 50ms;
+    timeout 30s;
+}
+
+hyperlight_guest hasty {
+    binary t-guests/sleep.elf;
+    sandboxes 1;
+    timeout 100ms;
+}
+
+hyperlight_guest single {
+    binary t-guests/sleep.elf;
+    sandboxes 1;
+    queue 4 timeout=60s;
+    timeout 60s;
+}
+
+log_format outcome '$uri $status';
+EOT
+location /sleep { hyperlight_pass sleep nap; }
+location /start { hyperlight_pass sleep start; }
+location /hasty { hyperlight_pass hasty nap; }
+location /single { access_log access.log outcome;
+                   hyperlight_pass single nap; }
+location /plain { return 200 "plain"; }
+EOT
+
+
+sub started {
+    my ($uri) = @_;
+
+    my $client = $nginx->connect;
+    $client->request('GET', $uri);
+
+    return $client;
+}
+
+
+sub answered {
+    my ($client) = @_;
+
+    return IO::Select->new($client->{socket})->can_read(0) ? 1 : 0;
+}
+
+
+# How long it takes until all of them are answered, or how not.
+
+sub duration {
+    my ($n, $ms) = @_;
+
+    my $start = time;
+    my @clients = map { started("/sleep?$ms") } 1 .. $n;
+    my @wrong = grep { $_->response->{body} ne '0 0' } @clients;
+
+    return @wrong ? 'wrong answers' : time - $start;
+}
+
+
+is($nginx->get('/sleep?0')->{body}, '0 0', 'a guest sleeps no time at all');
+is($nginx->get('/start')->{body}, 'ENOSYS',
+   'and cannot while it initialises');
+
+my $sleeper = started('/sleep?400');
+
+is($nginx->get('/plain')->{body}, 'plain', 'the worker goes on');
+is($nginx->get('/sleep?0')->{body}, '0 0', 'and so do other guests');
+ok(!answered($sleeper), 'while one sleeps');
+is($sleeper->response->{body}, '0 0', 'which wakes up');
+
+my $one = duration(1, 400);
+my $all = duration(50, 400);
+
+cmp_ok($one, '>=', 0.4, 'it sleeps as long as it wants to');
+cmp_ok($all, '<', 3 * $one, 'fifty sleep at the same time');
+is(scalar $nginx->log_lines('exceeded its cpu_limit'), 0,
+   'which costs no CPU time');
+
+is($nginx->get('/hasty?20000')->{status}, 504,
+   'the limit on wall time holds for sleepers');
+is($nginx->get('/hasty?0')->{body}, '0 0', 'and the next request is served');
+
+started('/single?50000')->close;
+is($nginx->get('/single?0')->{body}, '0 0',
+   'a client that leaves wakes its guest up for good');
+
+ok(HL::Nginx::wait_for(sub {
+       $nginx->read_file('access.log') =~ m{^/single 499$}m
+   }), 'as the access log says');
+
+my $last = started('/sleep?500');
+$nginx->get('/plain');
+$nginx->reload;
+
+is($last->response->{body}, '0 0', 'a reload lets sleepers finish');
+
+$_->close for $sleeper, $last;
+$nginx->finish;
+
+done_testing();
