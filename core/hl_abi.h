@@ -322,7 +322,7 @@ typedef struct {
     uint32_t  len;
 } hl_abi_raw_call_t;
 
-#define HL_RAW_SLEEP   1                /* uint64_t: ns; answers with nothing */
+#define HL_RAW_SLEEP   1                /* in: uint64_t, ns; out: nothing */
 #define HL_RAW_ID_MIN  0x10000
 
 

@@ -183,10 +183,11 @@ typedef struct {
 /*
  * Answers a call of the guest, or says HL_AGAIN: the guest stays stopped
  * then, hl_sandbox_run() ends with HL_STOP_HOST_CALL, and hl_call_answer()
- * lets it go on.  During initialisation that is not possible.  "args" have the registered types; their
- * bytes lie in guest memory and are valid until the function returns.  The
- * bytes of *result are copied at once after it returned.  An error's text
- * reaches the guest.
+ * lets it go on.  During initialisation that is not possible.
+ *
+ * "args" have the registered types; their bytes lie in guest memory and are
+ * valid until the function returns.  The bytes of *result are copied at once
+ * after it returned.  An error's text reaches the guest.
  */
 typedef hl_status_t (*hl_host_function_pt)(void *data,
     const hl_value_t *args, size_t n, hl_value_t *result, hl_error_t *err);
