@@ -39,7 +39,8 @@ _Static_assert(HL_GVA_LEAVE - HL_GVA_PARK == 0x100, "the .org below");
  * Position independent, since it refers to its neighbour pages only.  The
  * null selector would not do for the data segments: some AMD CPUs keep the
  * old base then.  XRSTOR from an image with XSTATE_BV 0 and a mask of ones
- * puts every enabled component into its initial state (SDM volume 1, 13.8).
+ * puts every enabled component into its initial state (SDM volume 1, 13.8);
+ * FNINIT before it is for old AMD CPUs, on which that leaves x87 pointers.
  */
 __asm__(
 "    .pushsection .rodata.hl_entry, \"a\", @progbits         \n"
@@ -58,6 +59,7 @@ __asm__(
 "    movl     %eax, %es                                      \n"
 "    movl     %eax, %fs                                      \n"
 "    movl     %eax, %gs                                      \n"
+"    fninit                                                  \n"
 "    movl     $-1, %eax                                      \n"
 "    movl     $-1, %edx                                      \n"
 "    xrstor64 hl_entry_code + " HL_EXPAND(HL_ENTRY_FPU)

@@ -64,9 +64,7 @@ hl_exception_deliver(hl_sandbox_t *sb)
     e.gpr[HL_GPR_RSP] = rsp;
     e.gpr[HL_GPR_RDI] = frame;
 
-    sb->host->platform->jump(sb->vm, sb->handler, 0, e.gpr);
-
-    return true;
+    return sb->host->platform->jump(sb->vm, sb->handler, 0, e.gpr);
 }
 
 
@@ -90,9 +88,14 @@ hl_exception_resume(hl_sandbox_t *sb, hl_gva_t frame, hl_error_t *err)
                             "0x%llx", (unsigned long long) e.rip);
     }
 
-    sb->host->platform->jump(sb->vm, e.rip,
-                             e.rflags & (HL_RFLAGS_STATUS|HL_RFLAGS_DF),
-                             e.gpr);
+    if (!sb->host->platform->jump(sb->vm, e.rip,
+                                  e.rflags
+                                  & (HL_RFLAGS_STATUS|HL_RFLAGS_DF),
+                                  e.gpr))
+    {
+        return hl_error_set(err, HL_ERR_PROTOCOL, "the vCPU cannot go on "
+                            "after an exception");
+    }
 
     return HL_OK;
 }

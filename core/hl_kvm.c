@@ -55,7 +55,7 @@ static void hl_kvm_fault(hl_vm_t *vm, hl_fault_t *fault);
 static void hl_kvm_settle(hl_vm_t *vm);
 static hl_status_t hl_kvm_reset(hl_vm_t *vm, const hl_vcpu_state_t *state,
     bool *rebuilt, hl_error_t *err);
-static void hl_kvm_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
+static bool hl_kvm_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
     const uint64_t gpr[16]);
 static void hl_kvm_rebind(hl_vm_t *vm, const hl_image_t *image);
 static const hl_tsc_t *hl_kvm_tsc(hl_vm_t *vm);
@@ -174,7 +174,7 @@ hl_kvm_open_vcpu(hl_vm_t *vm, hl_error_t *err)
 static hl_status_t
 hl_kvm_confine(hl_vm_t *vm, hl_error_t *err)
 {
-    uint8_t                nothing;
+    uint64_t               nothing;     /* read in whole words */
     struct kvm_enable_cap  cap;
     struct kvm_msr_filter  filter;
 
@@ -185,7 +185,7 @@ hl_kvm_confine(hl_vm_t *vm, hl_error_t *err)
     filter.flags = KVM_MSR_FILTER_DEFAULT_DENY;
     filter.ranges[0].flags = KVM_MSR_FILTER_READ|KVM_MSR_FILTER_WRITE;
     filter.ranges[0].nmsrs = 1;
-    filter.ranges[0].bitmap = &nothing;
+    filter.ranges[0].bitmap = (uint8_t *) &nothing;
 
     if (ioctl(vm->vm_fd, KVM_X86_SET_MSR_FILTER, &filter) == -1) {
         return hl_error_system(err, errno, "ioctl(KVM_X86_SET_MSR_FILTER)");
@@ -444,7 +444,10 @@ hl_kvm_fault(hl_vm_t *vm, hl_fault_t *fault)
     memset(fault, 0, sizeof(hl_fault_t));
     fault->vector = frame.vector;
     fault->error_code = frame.error_code;
-    fault->address = sregs->cr2;
+
+    /* of other vectors CR2 is an older fault's, maybe another call's */
+
+    fault->address = frame.vector == HL_VECTOR_PAGE_FAULT ? sregs->cr2 : 0;
     fault->rip = frame.rip;
     fault->rflags = frame.rflags;
     fault->fs_base = sregs->fs.base;
@@ -514,12 +517,19 @@ hl_kvm_reset(hl_vm_t *vm, const hl_vcpu_state_t *state, bool *rebuilt,
 
 
 /* What an exception's exit left open is completed first. */
-static void
+static bool
 hl_kvm_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
     const uint64_t gpr[16])
 {
     hl_kvm_settle(vm);
+
+    if (vm->broken) {
+        return false;
+    }
+
     hl_kvm_state_jump(vm, rip, rflags, gpr);
+
+    return true;
 }
 
 

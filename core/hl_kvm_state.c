@@ -13,10 +13,13 @@
  *   x87 SSE AVX AVX-512 MXCSR   yes                entry code (XRSTOR)
  *   PKRU, AMX, CET, BNDREGS     no: not in XCR0, not offered by CPUID
  *   XCR0, CR0-4, EFER, CR8      no: CPL 0          set at creation
- *   GDTR IDTR TR LDTR           no: CPL 0          set at creation
+ *   GDTR IDTR TR LDTR           no: CPL 0          set at creation; no LDT
  *   MSRs                        no: CPL 0          filter denies all
  *   DR0-7                       DR6, by TF         slow reset
- *   CR2, exception stack        by a fault         slow reset; dirty log
+ *   CR2, exception stack        by a fault         slow reset; dirty log;
+ *                                                  after a handled fault CR2
+ *                                                  stays, and is shown with
+ *                                                  page faults only
  *   pending exceptions, I/O     by a fault, an     settle(), slow reset
  *                               odd exit
  *   A and D bits, TSS busy bit  no: preset
@@ -236,6 +239,11 @@ hl_kvm_segments(struct kvm_sregs *sregs)
     sregs->gs = data;
     sregs->ss = data;
     sregs->tr = tss;
+
+    /* as it comes, it has a limit, and descriptors at the address 0 */
+
+    memset(&sregs->ldt, 0, sizeof(sregs->ldt));
+    sregs->ldt.unusable = 1;
 
     sregs->gdt.base = HL_GVA_GDT;
     sregs->gdt.limit = HL_GDT_SIZE - 1;

@@ -17,6 +17,12 @@
 #include "hl_memory.h"
 
 
+#define HL_HOLE_MIN    65536    /* bytes; smaller ones are left alone */
+#define HL_HOLES_MAX   64       /* each is a mapping of its own */
+
+
+static hl_status_t hl_map_holes(uint8_t *base, size_t size, int fd, int prot,
+    hl_error_t *err);
 static hl_status_t hl_map_at(uint8_t *base, size_t size, int fd, int prot,
     hl_error_t *err);
 
@@ -203,6 +209,10 @@ hl_map_at(uint8_t *base, size_t size, int fd, int prot, hl_error_t *err)
         return hl_error_system(err, errno, "mmap() of guest memory");
     }
 
+    if (fd != -1 && hl_map_holes(base, size, fd, prot, err) != HL_OK) {
+        return err->status;
+    }
+
     if (madvise(base, size, MADV_DONTFORK) == -1
         || madvise(base, size, MADV_DONTDUMP) == -1)
     {
@@ -213,6 +223,45 @@ hl_map_at(uint8_t *base, size_t size, int fd, int prot, hl_error_t *err)
 
     (void) madvise(base, size, MADV_UNMERGEABLE);
     (void) madvise(base, size, MADV_NOHUGEPAGE);
+
+    return HL_OK;
+}
+
+
+/*
+ * A hole of a memfd that is read or written through a private mapping gets a
+ * page in the memfd, which nothing gives back while the memfd lives.  Holes
+ * are mapped as anonymous memory, which is zero as well.
+ */
+static hl_status_t
+hl_map_holes(uint8_t *base, size_t size, int fd, int prot, hl_error_t *err)
+{
+    int    i;
+    off_t  hole, data;
+
+    data = 0;
+
+    for (i = 0; i < HL_HOLES_MAX; i++) {
+        hole = lseek(fd, data, SEEK_HOLE);
+
+        if (hole == -1 || (size_t) hole >= size) {
+            break;
+        }
+
+        data = lseek(fd, hole, SEEK_DATA);
+
+        if (data == -1 || (size_t) data > size) {
+            data = (off_t) size;        /* ENXIO: a hole up to the end */
+        }
+
+        if (data - hole >= HL_HOLE_MIN
+            && mmap(base + hole, (size_t) (data - hole), prot,
+                    MAP_PRIVATE|MAP_FIXED|MAP_NORESERVE|MAP_ANONYMOUS, -1, 0)
+               == MAP_FAILED)
+        {
+            return hl_error_system(err, errno, "mmap() of guest memory");
+        }
+    }
 
     return HL_OK;
 }

@@ -27,7 +27,7 @@
 hl_status_t hl_memfd_create(int *fd, const char *name, size_t size,
     hl_error_t *err);
 
-/* Writes all of it; the memfd takes pages only where it is written. */
+/* Writes all of it; what is never written stays a hole. */
 hl_status_t hl_memfd_write(int fd, const void *data, size_t len,
     uint64_t offset, hl_error_t *err);
 
@@ -52,6 +52,8 @@ typedef enum {
 } hl_map_access_t;
 
 /*
+ * Large holes of a memfd are mapped as anonymous memory.
+ *
  * Maps "size" bytes privately, of "fd" or anonymous (-1), with a guard page
  * on both sides; neither forked, merged, dumped nor executable.
  */

@@ -43,6 +43,9 @@ static hl_status_t hl_output_handler(hl_sandbox_t *sb, hl_cursor_t *record,
 static hl_status_t hl_output_malformed(hl_error_t *err, const char *what);
 
 
+/* No slice's deadline is looked at while they are taken. */
+#define HL_OUTPUT_RECORDS_MAX  65536
+
 #define HL_PHASE_CALL  (HL_PHASE_TYPED|HL_PHASE_HTTP)
 #define HL_PHASE_ANY   (HL_PHASE_INIT|HL_PHASE_CALL)
 
@@ -77,7 +80,7 @@ _Static_assert(HL_OUTPUT_TYPES == HL_REC_RAW_CALL + 1,
 hl_status_t
 hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
 {
-    uint32_t     last;
+    uint32_t     n, last;
     uint64_t     size;
     hl_cursor_t  records;
 
@@ -89,7 +92,12 @@ hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
 
     last = 0;
 
-    while (records.left > 0) {
+    for (n = 0; records.left > 0; n++) {
+        if (n == HL_OUTPUT_RECORDS_MAX) {
+            return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out over "
+                                "%d records at once", HL_OUTPUT_RECORDS_MAX);
+        }
+
         if (hl_output_record(sb, hypercall, &records, &last, err) != HL_OK) {
             return err->status;
         }

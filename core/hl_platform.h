@@ -55,8 +55,9 @@ typedef struct {
     void         (*fault)(hl_vm_t *vm, hl_fault_t *fault);
 
     /* The next run() goes on in the guest, at CPL 3, with these registers,
-       in the order of the instruction set; rip is below HL_GVA_END. */
-    void         (*jump)(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
+       in the order of the instruction set; rip is below HL_GVA_END.  False:
+       the vCPU cannot go on. */
+    bool         (*jump)(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
                          const uint64_t gpr[16]);
 
     /* Completes what the last exit left open inside of the vCPU, so that

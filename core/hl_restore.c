@@ -32,10 +32,6 @@
 #define HL_HOT_LEARN  1024      /* restores until it is learnt anew */
 
 
-typedef hl_status_t (*hl_restore_run_pt)(hl_sandbox_t *sb, size_t offset,
-    size_t len, hl_error_t *err);
-
-
 static void hl_restore_image(hl_sandbox_t *sb, hl_snapshot_t *snapshot);
 static hl_status_t hl_restore_check(const hl_sandbox_t *sb,
     const hl_snapshot_t *snapshot, hl_error_t *err);
@@ -44,12 +40,15 @@ static hl_status_t hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
 static hl_status_t hl_restore_memory(hl_sandbox_t *sb, hl_error_t *err);
 static hl_status_t hl_restore_drop(hl_sandbox_t *sb, hl_error_t *err);
 static size_t hl_restore_count(const uint64_t *bitmap, size_t words);
-static hl_status_t hl_restore_runs(hl_sandbox_t *sb, const uint64_t *bitmap,
-    hl_restore_run_pt run, hl_error_t *err);
-static hl_status_t hl_restore_copy(hl_sandbox_t *sb, size_t offset,
-    size_t len, hl_error_t *err);
-static hl_status_t hl_restore_give_back(hl_sandbox_t *sb, size_t offset,
-    size_t len, hl_error_t *err);
+static hl_status_t hl_restore_copy(hl_sandbox_t *sb, const uint64_t *bitmap,
+    hl_error_t *err);
+static hl_status_t hl_restore_give_back(hl_sandbox_t *sb,
+    const uint64_t *bitmap, const uint64_t *keep, hl_error_t *err);
+static bool hl_restore_next(const hl_sandbox_t *sb, const uint64_t *bitmap,
+    size_t *first, size_t *end);
+static bool hl_restore_none(const uint64_t *bitmap, size_t first,
+    size_t end);
+static hl_status_t hl_restore_touched(hl_sandbox_t *sb, hl_error_t *err);
 
 
 hl_status_t
@@ -91,6 +90,8 @@ hl_restore_rebase(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
     }
 
     memset(sb->last, 0, sb->log_words * sizeof(uint64_t));
+    memset(sb->touched, 0, sb->log_words * sizeof(uint64_t));
+    sb->any_touched = false;
     sb->learning = 0;
 
     sb->input_end = 0;
@@ -152,10 +153,6 @@ hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err)
 
     if (sb->host->platform->get_log(sb->vm, sb->log, err) != HL_OK) {
         return err->status;
-    }
-
-    for (i = 0; sb->any_touched && i < sb->log_words; i++) {
-        sb->log[i] |= sb->touched[i];
     }
 
     /* what only the host writes is the host's to restore */
@@ -231,11 +228,6 @@ hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
 
     hl_call_wipe(sb);
 
-    if (sb->any_touched) {
-        memset(sb->touched, 0, sb->log_words * sizeof(uint64_t));
-        sb->any_touched = false;
-    }
-
     sb->handler = snapshot->handler;
 
     params = hl_sandbox_params(sb);
@@ -270,7 +262,9 @@ hl_restore_memory(hl_sandbox_t *sb, hl_error_t *err)
     size_t     count;
     uint64_t  *swap;
 
-    if (hl_sandbox_get_log(sb, err) != HL_OK) {
+    if (hl_sandbox_get_log(sb, err) != HL_OK
+        || hl_restore_touched(sb, err) != HL_OK)
+    {
         return err->status;
     }
 
@@ -286,7 +280,7 @@ hl_restore_memory(hl_sandbox_t *sb, hl_error_t *err)
         return HL_OK;
     }
 
-    if (hl_restore_runs(sb, sb->log, hl_restore_copy, err) != HL_OK) {
+    if (hl_restore_copy(sb, sb->log, err) != HL_OK) {
         return err->status;
     }
 
@@ -326,8 +320,8 @@ hl_restore_drop(hl_sandbox_t *sb, hl_error_t *err)
         sb->log[i] = cold;
     }
 
-    if (hl_restore_runs(sb, sb->last, hl_restore_copy, err) != HL_OK
-        || hl_restore_runs(sb, sb->log, hl_restore_give_back, err) != HL_OK)
+    if (hl_restore_copy(sb, sb->last, err) != HL_OK
+        || hl_restore_give_back(sb, sb->log, sb->last, err) != HL_OK)
     {
         return err->status;
     }
@@ -370,66 +364,157 @@ hl_restore_count(const uint64_t *bitmap, size_t words)
 }
 
 
-/* Calls run() for each run of set bits, with bytes of the writable slot. */
 static hl_status_t
-hl_restore_runs(hl_sandbox_t *sb, const uint64_t *bitmap,
-    hl_restore_run_pt run, hl_error_t *err)
+hl_restore_copy(hl_sandbox_t *sb, const uint64_t *bitmap, hl_error_t *err)
 {
-    size_t    i, first, page, count;
-    uint64_t  word;
+    size_t  first, end, offset;
 
-    first = 0;
-    count = 0;
-
-    for (i = 0; i < sb->log_words; i++) {
-
-        for (word = bitmap[i]; word != 0; word &= word - 1) {
-            page = i * 64 + (size_t) __builtin_ctzll(word);
-
-            if (count > 0 && page == first + count) {
-                count++;
-                continue;
-            }
-
-            if (count > 0
-                && run(sb, first << HL_PAGE_SHIFT, count << HL_PAGE_SHIFT,
-                       err)
-                   != HL_OK)
-            {
-                return err->status;
-            }
-
-            first = page;
-            count = 1;
-        }
-    }
-
-    if (count == 0) {
-        return HL_OK;
-    }
-
-    return run(sb, first << HL_PAGE_SHIFT, count << HL_PAGE_SHIFT, err);
-}
-
-
-static hl_status_t
-hl_restore_copy(hl_sandbox_t *sb, size_t offset, size_t len, hl_error_t *err)
-{
     (void) err;
 
-    memcpy(sb->rw + offset, sb->base->pages + offset, len);
+    end = 0;
+
+    while (hl_restore_next(sb, bitmap, &first, &end)) {
+        offset = first << HL_PAGE_SHIFT;
+        memcpy(sb->rw + offset, sb->base->pages + offset,
+               (end - first) << HL_PAGE_SHIFT);
+    }
 
     return HL_OK;
 }
 
 
+/*
+ * A system call for each run of pages would let a guest that writes to every
+ * second page hold the caller for long: runs are joined over pages that are
+ * not in "keep".  Giving back a page that is as in the snapshot is harmless.
+ */
 static hl_status_t
-hl_restore_give_back(hl_sandbox_t *sb, size_t offset, size_t len,
-    hl_error_t *err)
+hl_restore_give_back(hl_sandbox_t *sb, const uint64_t *bitmap,
+    const uint64_t *keep, hl_error_t *err)
 {
-    if (madvise(sb->rw + offset, len, MADV_DONTNEED) == -1) {
-        return hl_error_system(err, errno, "madvise(MADV_DONTNEED)");
+    bool    more;
+    size_t  first, end, next, next_end;
+
+    next_end = 0;
+    more = hl_restore_next(sb, bitmap, &next, &next_end);
+
+    while (more) {
+        first = next;
+
+        do {
+            end = next_end;
+            more = hl_restore_next(sb, bitmap, &next, &next_end);
+        } while (more && hl_restore_none(keep, end, next));
+
+        if (madvise(sb->rw + (first << HL_PAGE_SHIFT),
+                    (end - first) << HL_PAGE_SHIFT, MADV_DONTNEED)
+            == -1)
+        {
+            return hl_error_system(err, errno, "madvise(MADV_DONTNEED)");
+        }
     }
+
+    return HL_OK;
+}
+
+
+/* The run of set bits at or behind *end: [*first, *end); false: none. */
+static bool
+hl_restore_next(const hl_sandbox_t *sb, const uint64_t *bitmap,
+    size_t *first, size_t *end)
+{
+    size_t    i, page;
+    uint64_t  word;
+
+    page = *end;
+    i = page / 64;
+
+    if (i >= sb->log_words) {
+        return false;
+    }
+
+    word = bitmap[i] & (~0ull << (page % 64));
+
+    while (word == 0) {
+        if (++i == sb->log_words) {
+            return false;
+        }
+
+        word = bitmap[i];
+    }
+
+    page = i * 64 + (size_t) __builtin_ctzll(word);
+    *first = page;
+
+    /* all ones from there on, turned around, are zeroes */
+
+    word = ~bitmap[i] & (~0ull << (page % 64));
+
+    while (word == 0) {
+        if (++i == sb->log_words) {
+            *end = i * 64;
+            return true;
+        }
+
+        word = ~bitmap[i];
+    }
+
+    *end = i * 64 + (size_t) __builtin_ctzll(word);
+
+    return true;
+}
+
+
+/* Whether none of the bits in [first, end) is set. */
+static bool
+hl_restore_none(const uint64_t *bitmap, size_t first, size_t end)
+{
+    size_t    i;
+    uint64_t  word;
+
+    for (i = first / 64; i <= (end - 1) / 64; i++) {
+        word = bitmap[i];
+
+        if (i == first / 64) {
+            word &= ~0ull << (first % 64);
+        }
+
+        if (i == (end - 1) / 64) {
+            word &= ~0ull >> (63 - (end - 1) % 64);
+        }
+
+        if (word != 0) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/*
+ * What only the host wrote is not in KVM's log, and would never leave the
+ * sandbox's own memory if it was copied: it is given back.
+ */
+static hl_status_t
+hl_restore_touched(hl_sandbox_t *sb, hl_error_t *err)
+{
+    size_t  i;
+
+    if (!sb->any_touched) {
+        return HL_OK;
+    }
+
+    for (i = 0; i < sb->log_words; i++) {
+        sb->touched[i] &= ~sb->log[i];
+    }
+
+    if (hl_restore_give_back(sb, sb->touched, sb->log, err) != HL_OK) {
+        return err->status;
+    }
+
+    memset(sb->touched, 0, sb->log_words * sizeof(uint64_t));
+    sb->any_touched = false;
 
     return HL_OK;
 }

@@ -121,8 +121,8 @@ struct hl_snapshot_s {
 /* hl_sandbox.c: writes the parameters page, all of it. */
 void hl_sandbox_publish(hl_sandbox_t *sb);
 
-/* hl_restore.c: the host wrote to memory that is the guest's; and the log,
- * of KVM and of this, goes to sb->log. */
+/* hl_restore.c: the host wrote to memory that is the guest's; and KVM's log,
+ * without what only the host writes, goes to sb->log. */
 void hl_sandbox_touched(hl_sandbox_t *sb, const uint8_t *p, size_t len);
 hl_status_t hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err);
 

@@ -156,7 +156,7 @@ hl_snapshot_present(hl_snapshot_t *snapshot, hl_sandbox_t *sb,
     }
 
     for (i = 0; i < sb->log_words; i++) {
-        snapshot->present[i] = sb->log[i]
+        snapshot->present[i] = sb->log[i] | sb->touched[i]
                                | (sb->base != NULL ? sb->base->present[i]
                                                    : 0);
     }

@@ -25,6 +25,13 @@
 #define HL_NS  1000000000ull
 
 
+/*
+ * By signal.  Not the address that a signal carries: any process of the same
+ * user can send one with any address.
+ */
+static hl_timer_t *volatile  hl_timers[_NSIG];
+
+
 static uint64_t hl_clock(clockid_t id);
 static void hl_timer_arm(hl_timer_t *timer, uint64_t expiry);
 static void hl_timer_handler(int signo, siginfo_t *info, void *context);
@@ -83,6 +90,8 @@ hl_timer_create(hl_timer_t *timer, int signo, hl_error_t *err)
     sa.sa_flags = SA_SIGINFO|SA_RESTART;
     (void) sigfillset(&sa.sa_mask);
 
+    hl_timers[signo] = timer;
+
     if (sigaction(signo, &sa, NULL) == -1) {
         return hl_error_system(err, errno, "sigaction()");
     }
@@ -92,7 +101,6 @@ hl_timer_create(hl_timer_t *timer, int signo, hl_error_t *err)
     memset(&ev, 0, sizeof(ev));
     ev.sigev_notify = SIGEV_THREAD_ID;
     ev.sigev_signo = signo;
-    ev.sigev_value.sival_ptr = timer;
     ev.sigev_notify_thread_id = timer->tid;
 
     if (timer_create(CLOCK_MONOTONIC, &ev, &timer->id) == -1) {
@@ -112,11 +120,13 @@ hl_timer_destroy(hl_timer_t *timer)
 
     (void) timer_delete(timer->id);
 
-    /* ignored first: a signal that is pending still carries the address */
+    /* ignored first: that drops a signal that is pending */
 
     memset(&sa, 0, sizeof(sa));
     sa.sa_handler = SIG_IGN;
     (void) sigaction(timer->signo, &sa, NULL);
+
+    hl_timers[timer->signo] = NULL;
 
     sa.sa_handler = SIG_DFL;
     (void) sigaction(timer->signo, &sa, NULL);
@@ -164,7 +174,7 @@ hl_timer_disarm(hl_timer_t *timer)
 }
 
 
-/* A queued signal, since it carries the timer's address as the timer's do. */
+/* A queued signal, which the handler tells from the timer's. */
 void
 hl_timer_kick(const hl_timer_t *timer)
 {
@@ -175,7 +185,6 @@ hl_timer_kick(const hl_timer_t *timer)
     info.si_code = SI_QUEUE;
     info.si_pid = getpid();
     info.si_uid = getuid();
-    info.si_value.sival_ptr = (void *) (uintptr_t) timer;
 
     (void) syscall(SYS_rt_tgsigqueueinfo, getpid(), timer->tid,
                    timer->signo, &info);
@@ -209,16 +218,21 @@ hl_timer_handler(int signo, siginfo_t *info, void *context)
     hl_timer_t        *timer;
     volatile uint8_t  *flag;
 
-    (void) signo;
     (void) context;
 
     if (info->si_code != SI_TIMER && info->si_code != SI_QUEUE) {
         return;
     }
 
-    err = errno;
-    timer = info->si_value.sival_ptr;
+    timer = hl_timers[signo];
+
+    if (timer == NULL) {
+        return;
+    }
+
     flag = timer->flag;
+
+    err = errno;
 
     if (info->si_code == SI_TIMER) {
         timer->armed = false;

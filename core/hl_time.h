@@ -47,7 +47,7 @@ hl_tsc(void)
 
 /*
  * Installs the handler, for this thread.  "timer" must not move until
- * hl_timer_destroy(): signals carry its address.
+ * hl_timer_destroy(): the handler knows its address.
  */
 hl_status_t hl_timer_create(hl_timer_t *timer, int signo, hl_error_t *err);
 void hl_timer_destroy(hl_timer_t *timer);

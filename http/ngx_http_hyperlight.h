@@ -184,6 +184,7 @@ struct ngx_http_hyperlight_pool_s {
     ngx_event_t                       grow;
     ngx_event_t                       shrink;
     unsigned                          grown:1;    /* since the last look */
+    unsigned                          stillborn:1;
 };
 
 

@@ -103,9 +103,17 @@ ngx_http_hyperlight_pool_fill(ngx_http_hyperlight_pool_t *pool)
 {
     ngx_uint_t  added;
 
+    if (pool->stillborn) {
+        return NGX_OK;
+    }
+
     for (added = 0; pool->count < pool->guest->sandboxes_min; added++) {
         if (ngx_http_hyperlight_pool_add(pool) != NGX_OK) {
             return NGX_ERROR;
+        }
+
+        if (pool->stillborn) {
+            return NGX_OK;
         }
     }
 
@@ -140,6 +148,20 @@ ngx_http_hyperlight_pool_add(ngx_http_hyperlight_pool_t *pool)
     } else {
         status = hl_sandbox_from_snapshot(&sandbox->core, w->host,
                                           pool->snapshot, &err);
+    }
+
+    if (status == HL_ERR_INIT) {
+
+        /* it would fail again, and hold the worker each time */
+
+        ngx_log_error(NGX_LOG_CRIT, w->log, 0,
+                      "hyperlight: guest \"%V\": %s, its locations answer 503 "
+                      "until nginx is reloaded",
+                      &pool->guest->name, err.text);
+        ngx_free(sandbox);
+
+        pool->stillborn = 1;
+        return NGX_OK;
     }
 
     if (status != HL_OK) {

@@ -211,6 +211,7 @@ EOT
 
     like($line, qr/"broken"/, "$guest: the log names the guest");
     like($line, $reason, "$guest: and the reason");
+    like($line, qr/until nginx is reloaded/, "$guest: it is final");
 }
 
 $nginx->configure(http => $http, server => $server);
