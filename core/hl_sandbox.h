@@ -119,6 +119,11 @@ struct hl_snapshot_s {
 /* hl_sandbox.c: writes the parameters page, all of it. */
 void hl_sandbox_publish(hl_sandbox_t *sb);
 
+/* The error of a function that the state does not allow: poisoned,
+ * unrecoverable, else HL_ERR_ARGUMENT and "why". */
+hl_status_t hl_sandbox_refuse(const hl_sandbox_t *sb, const char *why,
+    hl_error_t *err);
+
 /* hl_restore.c: the host wrote to memory that is the guest's; and the log,
  * of KVM and of this, goes to sb->log. */
 void hl_sandbox_touched(hl_sandbox_t *sb, const uint8_t *p, size_t len);
