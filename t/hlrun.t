@@ -335,6 +335,13 @@ for (
      qr/initialisation failed: .*vector 6/],
     ['never ends', 'for ( ;; ) { __asm__ volatile (""); }', 4,
      qr/initialisation failed: it took longer than 100 ms/],
+    ['registers no name',
+     'hl_register_function_definition(NULL, NULL, 0, NULL, '
+     . 'hl_ReturnType_Int);', 3,
+     qr/Guest aborted: 3 a function is registered without a name$/],
+    ['registers no type',
+     'hl_register_function_definition("F", NULL, 0, NULL, '
+     . '(hl_ReturnType) 10);', 3, qr/Guest aborted: 2 function F is /],
 ) {
     my ($name, $code, $status, $err) = @$_;
     my $guest = guest("init$status", <<"EOT");
