@@ -85,6 +85,7 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
         hl_clock_publish(sb, now);
         sb->host->platform->run(sb->vm, now, deadline, &exit, err);
 
+        hl_clock_leave(sb);
         hl_interrupt_leave(sb->interrupt);
 
         now = hl_now();

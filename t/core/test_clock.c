@@ -3,7 +3,8 @@
  *
  * test_clock.c: a guest's clocks where KVM does not tell the offset of its
  * time-stamp counter, as before Linux 5.16, and what KVM is told for a guest
- * without a clock.  core's ioctl() is the one below.
+ * without a clock; and where its rate is not quite what KVM says.  core's
+ * ioctl() is the one below.
  */
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 
 #define CLOCK_GUEST  "testguests/sdk/libc.elf"
 #define CALLS        100
+#define PAUSES       10
 #define SPREAD       20                 /* of VMs */
 
 
@@ -171,6 +173,38 @@ measured_clocks_of_all_sandboxes_agree(void **state)
 }
 
 
+/*
+ * A counter that is a hundredth too fast is ahead at the end of a call, and
+ * the next call may not be behind that; but it is right again, not more and
+ * more ahead.
+ */
+static void
+fast_clock_is_right_after_a_pause(void **state)
+{
+    int      i;
+    int64_t  last, now;
+
+    (void) state;
+
+    test_sb->vm->tsc.khz -= test_sb->vm->tsc.khz / 100;
+    last = 0;
+
+    for (i = 0; i < PAUSES; i++) {
+        assert_int_equal(test_call_int_1(test_sb, "Backwards", 5), 0);
+        now = guest_clock(test_sb, "Monotonic");
+        assert_true(now > last);
+        test_restore();
+
+        last = guest_clock(test_sb, "Monotonic");
+        assert_true(last > now);
+
+        (void) usleep(20000);
+        assert_right(test_sb, CLOCK_MONOTONIC, "Monotonic");
+        test_restore();
+    }
+}
+
+
 /* What KVM says, if it does, is what was measured, to some microseconds. */
 static void
 measured_offset_is_the_one_that_kvm_tells(void **state)
@@ -255,6 +289,7 @@ main(void)
         test_clock(measured_clock_never_goes_back),
         test_clock(measured_clocks_of_all_sandboxes_agree),
         test_clock(measured_offset_is_the_one_that_kvm_tells),
+        test_clock(fast_clock_is_right_after_a_pause),
         test_clock(counter_that_cannot_be_read_is_named),
         test_clock(counter_is_off_without_a_clock)
     };
