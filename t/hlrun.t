@@ -363,6 +363,46 @@ EOT
 }
 
 
+# ---- a handler of exceptions that goes where no guest may ------------------
+
+{
+    my $guest = guest('handler', <<'EOT');
+#include <hyperlight_exception.h>
+#include <hyperlight_guest.h>
+
+static uint64_t  target;
+
+static bool
+handler(hl_exception_t *e)
+{
+    e->rip = target;
+
+    return true;
+}
+
+static void
+go(uint64_t where)
+{
+    target = where;
+    (void) hl_set_exception_handler(hl_exception_InvalidOpcode, handler);
+    __asm__ volatile ("ud2");
+}
+
+HYPERLIGHT_WRAP_FUNCTION(go, Void, 1, ULong)
+
+void
+hyperlight_main(void)
+{
+    HYPERLIGHT_REGISTER_FUNCTION("go", go);
+}
+EOT
+
+    fails([$guest, 'go', $_], qr/^the guest resumes at $_$/, 3)
+        for qw(0x800000000000 0xffff800000000000 0xffffffffffffffff);
+    fails([$guest, 'go', 0], qr/^page fault executing 0x0, at 0x0 /, 3);
+}
+
+
 # ---- init_data, clock, host functions -------------------------------------
 
 {

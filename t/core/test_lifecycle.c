@@ -58,6 +58,7 @@ evolved_sandbox_does_not_evolve_again(void **state)
 
     assert_status(hl_sandbox_evolve(test_sb, TEST_LONG, &test_err),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "the sandbox has evolved already");
     assert_state(test_sb, HL_SANDBOX_READY);
 }
 
@@ -79,8 +80,10 @@ new_sandbox_has_no_snapshot_and_no_restore(void **state)
 
     assert_status(hl_snapshot_create(&snapshot, sb, &test_err),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "only a ready sandbox can be frozen");
     assert_status(hl_sandbox_restore(sb, test_snapshot, &test_err),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "the sandbox has not evolved yet");
     assert_null(hl_sandbox_functions(sb, &n));
     assert_int_equal(n, 0);
     assert_null(hl_sandbox_function(sb, "Echo"));

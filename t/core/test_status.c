@@ -239,6 +239,10 @@ what_poisons(void **state)
         /* it broke the protocol */
         { "LeaveWith", 1, NULL, NULL, 99, HL_ERR_PROTOCOL,
           "the guest made the unknown hypercall 99" },
+        { "LeaveWith", 1, NULL, NULL, HL_HYPERCALL_RESUME, HL_ERR_PROTOCOL,
+          "the guest resumes an exception that it does not have" },
+        { "LeaveWith", 1, NULL, NULL, HL_HYPERCALL_FAULT, HL_ERR_PROTOCOL,
+          "the guest made the unknown hypercall 6" },
         { "RawOutput", 1, NULL, NULL, 1, HL_ERR_OUTPUT,
           "the guest says that its output has" },
 
