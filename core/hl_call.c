@@ -354,13 +354,9 @@ hl_call_begin(hl_sandbox_t *sb, hl_phase_t phase,
     size_t           len;
     hl_abi_input_t  *input;
 
-    if (sb->state == HL_SANDBOX_POISONED) {
-        return hl_error_set(err, HL_ERR_POISONED, "The sandbox was poisoned");
-    }
-
     if (sb->state != HL_SANDBOX_READY) {
-        return hl_error_set(err, HL_ERR_ARGUMENT,
-                            "the sandbox is not ready for a call");
+        return hl_sandbox_refuse(sb, "the sandbox is not ready for a call",
+                                 err);
     }
 
     len = strlen(name);

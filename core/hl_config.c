@@ -17,6 +17,7 @@
 
 static hl_status_t hl_config_check_sizes(const hl_config_t *config,
     hl_error_t *err);
+static bool hl_config_is_function(const hl_host_function_t *f);
 
 
 void
@@ -56,6 +57,16 @@ hl_config_check(const hl_config_t *config, hl_error_t *err)
     if (config->file_count > HL_FILES_MAX) {
         return hl_error_set(err, HL_ERR_ARGUMENT,
                             "at most %d files can be mapped", HL_FILES_MAX);
+    }
+
+    for (i = 0; i < config->function_count; i++) {
+        if (!hl_config_is_function(&config->functions[i])) {
+            return hl_error_set(err, HL_ERR_ARGUMENT, "host function %zu "
+                                "needs a name of 1 to %d bytes, at most %d "
+                                "parameters, types that there are, and a "
+                                "function", i, HL_ABI_NAME_MAX,
+                                HL_ABI_PARAMS_MAX);
+        }
     }
 
     for (i = 0; i < config->raw_function_count; i++) {
@@ -103,4 +114,27 @@ hl_config_check_sizes(const hl_config_t *config, hl_error_t *err)
     }
 
     return HL_OK;
+}
+
+
+static bool
+hl_config_is_function(const hl_host_function_t *f)
+{
+    size_t  i, len;
+
+    len = f->name == NULL ? 0 : strlen(f->name);
+
+    if (len == 0 || len > HL_ABI_NAME_MAX || f->function == NULL
+        || f->param_count > HL_ABI_PARAMS_MAX || f->result > HL_TYPE_LAST)
+    {
+        return false;
+    }
+
+    for (i = 0; i < f->param_count; i++) {
+        if (f->params[i] > HL_TYPE_LAST || f->params[i] == HL_TYPE_VOID) {
+            return false;
+        }
+    }
+
+    return true;
 }

@@ -173,14 +173,10 @@ static hl_status_t
 hl_restore_check(const hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
     hl_error_t *err)
 {
-    if (sb->state == HL_SANDBOX_UNRECOVERABLE) {
-        return hl_error_set(err, HL_ERR_UNRECOVERABLE,
-                            "The sandbox is unrecoverable");
-    }
-
-    if (sb->state == HL_SANDBOX_NEW) {
-        return hl_error_set(err, HL_ERR_ARGUMENT,
-                            "the sandbox has not evolved yet");
+    if (sb->state == HL_SANDBOX_UNRECOVERABLE
+        || sb->state == HL_SANDBOX_NEW)
+    {
+        return hl_sandbox_refuse(sb, "the sandbox has not evolved yet", err);
     }
 
     if (sb->image == snapshot->image) {

@@ -34,10 +34,8 @@ static hl_stop_t hl_run_failed(hl_sandbox_t *sb);
 hl_stop_t
 hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns, hl_error_t *err)
 {
-    uint64_t  deadline;
-
     if (sb->state != HL_SANDBOX_CALLING) {
-        (void) hl_error_set(err, HL_ERR_ARGUMENT, "no call was begun");
+        (void) hl_sandbox_refuse(sb, "no call was begun", err);
         return HL_STOP_FAILED;
     }
 
@@ -51,11 +49,7 @@ hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns, hl_error_t *err)
         return hl_run_failed(sb);
     }
 
-    if (__builtin_add_overflow(hl_now(), slice_ns, &deadline)) {
-        deadline = UINT64_MAX;
-    }
-
-    return hl_run(sb, deadline, err);
+    return hl_run(sb, hl_deadline(slice_ns), err);
 }
 
 
@@ -103,6 +97,7 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
         hl_clock_publish(sb, now);
         sb->host->platform->run(sb->vm, now, deadline, &exit, err);
 
+        hl_clock_leave(sb);
         hl_interrupt_leave(sb->interrupt);
 
         now = hl_now();

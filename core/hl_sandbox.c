@@ -79,8 +79,7 @@ hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
     hl_error_t  why;
 
     if (sb->state != HL_SANDBOX_NEW) {
-        return hl_error_set(err, HL_ERR_ARGUMENT,
-                            "the sandbox has evolved already");
+        return hl_sandbox_refuse(sb, "the sandbox has evolved already", err);
     }
 
     sb->functions = hl_functions_create();
@@ -104,7 +103,8 @@ hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
     }
 
     sb->phase = HL_PHASE_INIT;
-    stop = hl_run(sb, hl_now() + timeout_ns, &why);
+    hl_interrupt_clear(sb->interrupt);
+    stop = hl_run(sb, hl_deadline(timeout_ns), &why);
 
     if (stop == HL_STOP_SLICE) {
         (void) hl_error_set(&why, HL_ERR_TIMEOUT, "it took longer than "
@@ -199,6 +199,24 @@ hl_sandbox_state_t
 hl_sandbox_state(const hl_sandbox_t *sb)
 {
     return sb->state;
+}
+
+
+hl_status_t
+hl_sandbox_refuse(const hl_sandbox_t *sb, const char *why, hl_error_t *err)
+{
+    switch (sb->state) {
+
+    case HL_SANDBOX_POISONED:
+        return hl_error_set(err, HL_ERR_POISONED, "The sandbox was poisoned");
+
+    case HL_SANDBOX_UNRECOVERABLE:
+        return hl_error_set(err, HL_ERR_UNRECOVERABLE,
+                            "The sandbox is unrecoverable");
+
+    default:
+        return hl_error_set(err, HL_ERR_ARGUMENT, "%s", why);
+    }
 }
 
 

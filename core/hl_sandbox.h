@@ -62,6 +62,7 @@ struct hl_sandbox_s {
     hl_interrupt_t      *interrupt;     /* NULL: there is no handle */
     hl_gva_t             handler;       /* of exceptions; 0: there is none */
     hl_abi_time_t        time;          /* as published last */
+    uint64_t             time_left;     /* its counter, at the last exit */
 
     /* the vCPU is parked: only memory has to be restored */
     bool                 clean;
@@ -121,13 +122,19 @@ struct hl_snapshot_s {
 /* hl_sandbox.c: writes the parameters page, all of it. */
 void hl_sandbox_publish(hl_sandbox_t *sb);
 
+/* The error of a function that the state does not allow: poisoned,
+ * unrecoverable, else HL_ERR_ARGUMENT and "why". */
+hl_status_t hl_sandbox_refuse(const hl_sandbox_t *sb, const char *why,
+    hl_error_t *err);
+
 /* hl_restore.c: the host wrote to memory that is the guest's; and KVM's log,
  * without what only the host writes, goes to sb->log. */
 void hl_sandbox_touched(hl_sandbox_t *sb, const uint8_t *p, size_t len);
 hl_status_t hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err);
 
-/* hl_clock.c: before each entry; "now" is hl_now(). */
+/* hl_clock.c: before each entry, "now" is hl_now(); and after each exit. */
 void hl_clock_publish(hl_sandbox_t *sb, uint64_t now);
+void hl_clock_leave(hl_sandbox_t *sb);
 
 /* hl_exception.c: whether the guest goes on in its handler, with sb->fault;
  * and where the handler lets it go on. */

@@ -35,11 +35,8 @@ hl_snapshot_create(hl_snapshot_t **snapshot, hl_sandbox_t *sb,
     const hl_platform_t   *platform;
 
     if (sb->state != HL_SANDBOX_READY) {
-        return sb->state == HL_SANDBOX_POISONED
-               ? hl_error_set(err, HL_ERR_POISONED,
-                              "The sandbox was poisoned")
-               : hl_error_set(err, HL_ERR_ARGUMENT,
-                              "only a ready sandbox can be frozen");
+        return hl_sandbox_refuse(sb, "only a ready sandbox can be frozen",
+                                 err);
     }
 
     s = calloc(1, sizeof(hl_snapshot_t));

@@ -51,6 +51,16 @@ hl_now_real(void)
 }
 
 
+uint64_t
+hl_deadline(uint64_t ns)
+{
+    uint64_t  deadline;
+
+    return __builtin_add_overflow(hl_now(), ns, &deadline) ? UINT64_MAX
+                                                           : deadline;
+}
+
+
 static uint64_t
 hl_clock(clockid_t id)
 {

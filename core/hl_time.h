@@ -38,6 +38,9 @@ typedef struct {
 uint64_t hl_now(void);
 uint64_t hl_now_real(void);
 
+/* "ns" from now, or never. */
+uint64_t hl_deadline(uint64_t ns);
+
 /* The host's time-stamp counter. */
 static inline uint64_t
 hl_tsc(void)

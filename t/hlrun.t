@@ -335,6 +335,13 @@ for (
      qr/initialisation failed: .*vector 6/],
     ['never ends', 'for ( ;; ) { __asm__ volatile (""); }', 4,
      qr/initialisation failed: it took longer than 100 ms/],
+    ['registers no name',
+     'hl_register_function_definition(NULL, NULL, 0, NULL, '
+     . 'hl_ReturnType_Int);', 3,
+     qr/Guest aborted: 3 a function is registered without a name$/],
+    ['registers no type',
+     'hl_register_function_definition("F", NULL, 0, NULL, '
+     . '(hl_ReturnType) 10);', 3, qr/Guest aborted: 2 function F is /],
 ) {
     my ($name, $code, $status, $err) = @$_;
     my $guest = guest("init$status", <<"EOT");
@@ -353,6 +360,46 @@ EOT
     is($r->{status}, $status, "an initialisation that $name: $status");
     like($r->{err}, $err, 'and it says so');
     is($r->{out}, $status == 0 ? "hi\n" : '', 'stdout is right');
+}
+
+
+# ---- a handler of exceptions that goes where no guest may ------------------
+
+{
+    my $guest = guest('handler', <<'EOT');
+#include <hyperlight_exception.h>
+#include <hyperlight_guest.h>
+
+static uint64_t  target;
+
+static bool
+handler(hl_exception_t *e)
+{
+    e->rip = target;
+
+    return true;
+}
+
+static void
+go(uint64_t where)
+{
+    target = where;
+    (void) hl_set_exception_handler(hl_exception_InvalidOpcode, handler);
+    __asm__ volatile ("ud2");
+}
+
+HYPERLIGHT_WRAP_FUNCTION(go, Void, 1, ULong)
+
+void
+hyperlight_main(void)
+{
+    HYPERLIGHT_REGISTER_FUNCTION("go", go);
+}
+EOT
+
+    fails([$guest, 'go', $_], qr/^the guest resumes at $_$/, 3)
+        for qw(0x800000000000 0xffff800000000000 0xffffffffffffffff);
+    fails([$guest, 'go', 0], qr/^page fault executing 0x0, at 0x0 /, 3);
 }
 
 

@@ -15,6 +15,13 @@ static const hl_abi_value_t *hl_reply(uint32_t type);
 static void hl_reply_scalar(void *to, uint32_t type, size_t size);
 
 
+/* By HL_TYPE_... */
+static const char *const  hl_reply_names[] = {
+    "Int", "UInt", "Long", "ULong", "Float", "Double", "String", "Bool",
+    "Void", "VecBytes"
+};
+
+
 int32_t
 hl_get_host_return_value_as_Int(void)
 {
@@ -146,8 +153,8 @@ hl_reply(uint32_t type)
 
     if (value->type != type) {
         hl_abort_fmt(hl_ErrorCode_UnknownError,
-                     "host function answered with type %u, asked for was %u",
-                     (unsigned) value->type, (unsigned) type);
+                     "host function answered with %s, asked for was %s",
+                     hl_reply_names[value->type], hl_reply_names[type]);
     }
 
     return value;

@@ -440,6 +440,8 @@ empty_function_name_is_refused(void **state)
 
     assert_status(test_call(test_sb, "", HL_TYPE_INT, NULL, 0),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "a function's name has 1 to 255 "
+                                       "bytes");
 }
 
 
@@ -458,6 +460,8 @@ twelve_parameters_are_refused(void **state)
     assert_status(test_call(test_sb, "EchoInt", HL_TYPE_INT, args,
                             HL_ABI_PARAMS_MAX + 1),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "a function has at most 11 "
+                                       "parameters");
 }
 
 
@@ -505,6 +509,7 @@ argument_without_a_type_is_refused(void **state)
     value.type = HL_TYPE_VOID;
     assert_status(test_call(test_sb, "EchoInt", HL_TYPE_INT, &value, 1),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "argument 0 has no type");
 
     value.type = HL_TYPE_LAST + 1;
     assert_status(test_call(test_sb, "EchoInt", HL_TYPE_INT, &value, 1),
@@ -922,6 +927,8 @@ field_after_a_header_is_refused(void **state)
     http_begin("dump");
     assert_ok(http_header("A", "b"));
     assert_status(http_field(HL_HTTP_URI, "/"), HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "an HTTP call is begun, and then gets "
+                                       "fields, headers, body");
 }
 
 
@@ -1012,6 +1019,7 @@ second_call_before_the_end_of_the_first_is_refused(void **state)
 
     assert_status(test_call(test_sb, "Count", HL_TYPE_INT, NULL, 0),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "the sandbox is not ready for a call");
     assert_status(hl_call_http(test_sb, call_function("dump"), &test_err),
                   HL_ERR_ARGUMENT);
 
@@ -1028,6 +1036,7 @@ run_without_a_call_is_refused(void **state)
     assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
                      HL_STOP_FAILED);
     assert_int_equal(test_err.status, HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "no call was begun");
     assert_state(test_sb, HL_SANDBOX_READY);
 }
 

@@ -472,6 +472,55 @@ file_has_to_fit(void **state)
 }
 
 
+static size_t
+count_mappings(void)
+{
+    int      c;
+    FILE    *maps;
+    size_t   n;
+
+    maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+
+    for (n = 0; (c = fgetc(maps)) != EOF; n += c == '\n') {
+        /* void */
+    }
+
+    (void) fclose(maps);
+
+    return n;
+}
+
+
+static void
+file_goes_with_its_sandbox(void **state)
+{
+    int             i;
+    char            path[32];
+    size_t          mappings;
+    hl_sandbox_t   *sb;
+    hl_file_map_t   file = { path, MAP_AT, false };
+
+    (void) state;
+
+    write_file(path, MAP_TEXT, sizeof(MAP_TEXT));
+    mappings = 0;
+
+    for (i = 0; i < 10; i++) {
+        assert_ok(create_with_file(&sb, &file));
+        assert_ok(hl_sandbox_evolve(sb, TEST_SECOND, &test_err));
+        hl_sandbox_destroy(sb);
+
+        /* the first time, libc may take what it keeps */
+
+        mappings = i == 0 ? count_mappings() : mappings;
+    }
+
+    assert_int_equal(count_mappings(), mappings);
+    assert_int_equal(unlink(path), 0);
+}
+
+
 static void
 files_must_not_overlap(void **state)
 {
@@ -495,6 +544,8 @@ files_must_not_overlap(void **state)
     guest = test_guest(TEST_PEEK);
     assert_status(hl_sandbox_create(&sb, test_host, guest, &config,
                                     &test_err), HL_ERR_ARGUMENT);
+    assert_non_null(strstr(test_err.text, " is mapped at 0x700000001000, "
+                                          "which is taken or out of range"));
 
     hl_guest_destroy(guest);
     assert_int_equal(unlink(path), 0);
@@ -552,6 +603,79 @@ raw_functions_of_the_sdk_are_not_the_embedders(void **state)
     assert_status(hl_config_check(&config, &test_err), HL_ERR_ARGUMENT);
     assert_string_equal(test_err.text, "host function ids below 0x10000 "
                                        "belong to the SDK");
+}
+
+
+/* ---- what a configuration may say -------------------------------------- */
+
+static void
+host_functions_are_checked(void **state)
+{
+    size_t              i;
+    char                longest[HL_ABI_NAME_MAX + 2];
+    hl_config_t         config;
+    hl_host_function_t  functions[8];
+
+    (void) state;
+
+    memset(longest, 'x', sizeof(longest));
+    longest[HL_ABI_NAME_MAX + 1] = '\0';
+
+    for (i = 0; i < 8; i++) {
+        memset(&functions[i], 0, sizeof(functions[i]));
+
+        functions[i].name = longest + 1;
+        functions[i].result = HL_TYPE_VECBYTES;
+        functions[i].param_count = HL_ABI_PARAMS_MAX;
+        functions[i].function = host_answer;
+    }
+
+    functions[1].name = NULL;
+    functions[2].name = "";
+    functions[3].name = longest;
+    functions[4].param_count++;
+    functions[5].params[HL_ABI_PARAMS_MAX - 1] = HL_TYPE_VOID;
+    functions[6].result = (hl_type_t) (HL_TYPE_LAST + 1);
+    functions[7].function = NULL;
+
+    hl_config_init(&config);
+    config.function_count = 1;
+    config.functions = functions;
+    assert_ok(hl_config_check(&config, &test_err));
+
+    for (i = 1; i < 8; i++) {
+        config.functions = &functions[i];
+        assert_status(hl_config_check(&config, &test_err), HL_ERR_ARGUMENT);
+        assert_string_equal(test_err.text, "host function 0 needs a name of "
+                            "1 to 255 bytes, at most 11 parameters, types "
+                            "that there are, and a function");
+    }
+}
+
+
+static void
+configuration_is_checked(void **state)
+{
+    hl_config_t  config;
+
+    (void) state;
+
+    hl_config_init(&config);
+    config.file_count = HL_FILES_MAX + 1;
+    assert_status(hl_config_check(&config, &test_err), HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "at most 8 files can be mapped");
+
+    hl_config_init(&config);
+    config.log_level = (hl_log_level_t) (HL_LOG_NONE + 1);
+    assert_status(hl_config_check(&config, &test_err), HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "\"log_level\" is not a level");
+
+    hl_config_init(&config);
+    config.init_data_size = (1ul << 30) + 1;
+    assert_status(hl_config_check(&config, &test_err),
+                  HL_ERR_MEMORY_TOO_BIG);
+    assert_string_equal(test_err.text,
+                        "\"init_data\" must be from 0 to 1024m");
 }
 
 
@@ -782,11 +906,14 @@ main(void)
         test_plain(file_is_readable_and_stays_what_it_was),
         test_plain(file_can_be_run_only_if_it_may),
         test_plain(file_has_to_fit),
+        test_plain(file_goes_with_its_sandbox),
         test_plain(files_must_not_overlap),
         test_sandbox(raw_function_gets_and_gives_bytes),
         test_sandbox(
             raw_function_that_fails_or_is_missing_is_an_error_of_the_guest),
         test_plain(raw_functions_of_the_sdk_are_not_the_embedders),
+        test_plain(host_functions_are_checked),
+        test_plain(configuration_is_checked),
         test_sandbox(snapshot_goes_to_another_sandbox_of_the_same_layout),
         test_sandbox(snapshot_needs_its_host_functions),
         test_sandbox(host_function_may_answer_later),

@@ -58,6 +58,7 @@ evolved_sandbox_does_not_evolve_again(void **state)
 
     assert_status(hl_sandbox_evolve(test_sb, TEST_LONG, &test_err),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "the sandbox has evolved already");
     assert_state(test_sb, HL_SANDBOX_READY);
 }
 
@@ -79,8 +80,10 @@ new_sandbox_has_no_snapshot_and_no_restore(void **state)
 
     assert_status(hl_snapshot_create(&snapshot, sb, &test_err),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "only a ready sandbox can be frozen");
     assert_status(hl_sandbox_restore(sb, test_snapshot, &test_err),
                   HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "the sandbox has not evolved yet");
     assert_null(hl_sandbox_functions(sb, &n));
     assert_int_equal(n, 0);
     assert_null(hl_sandbox_function(sb, "Echo"));
@@ -165,8 +168,28 @@ failed_initialisation_leaves_only_destroy(void **state)
     assert_state(sb, HL_SANDBOX_UNRECOVERABLE);
     assert_status(hl_sandbox_restore(sb, test_snapshot, &test_err),
                   HL_ERR_UNRECOVERABLE);
+    assert_string_equal(test_err.text, "The sandbox is unrecoverable");
     assert_status(hl_sandbox_evolve(sb, TEST_LONG, &test_err),
-                  HL_ERR_ARGUMENT);
+                  HL_ERR_UNRECOVERABLE);
+
+    hl_sandbox_destroy(sb);
+    hl_guest_destroy(guest);
+}
+
+
+static void
+longest_time_for_an_initialisation_is_long(void **state)
+{
+    hl_guest_t    *guest;
+    hl_config_t    config;
+    hl_sandbox_t  *sb;
+
+    (void) state;
+
+    hl_config_init(&config);
+    guest = test_guest(TEST_PROBE);
+    assert_ok(hl_sandbox_create(&sb, test_host, guest, &config, &test_err));
+    assert_ok(hl_sandbox_evolve(sb, UINT64_MAX, &test_err));
 
     hl_sandbox_destroy(sb);
     hl_guest_destroy(guest);
@@ -193,6 +216,7 @@ poisoned_sandbox_refuses_all_but_restore(void **state)
                   HL_ERR_POISONED);
     assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
                      HL_STOP_FAILED);
+    assert_int_equal(test_err.status, HL_ERR_POISONED);
     assert_state(test_sb, HL_SANDBOX_POISONED);
 
     test_restore();
@@ -1248,6 +1272,7 @@ main(void)
         test_sandbox(calling_sandbox_can_be_restored),
         test_sandbox(calling_sandbox_has_no_snapshot),
         test_plain(failed_initialisation_leaves_only_destroy),
+        test_sandbox(longest_time_for_an_initialisation_is_long),
         test_sandbox(poisoned_sandbox_refuses_all_but_restore),
 
         test_sandbox(page_faults_are_survived),

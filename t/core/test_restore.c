@@ -738,10 +738,14 @@ assert_unrecoverable(void)
 
     assert_status(hl_sandbox_restore(test_sb, test_snapshot, &test_err),
                   HL_ERR_UNRECOVERABLE);
+    assert_string_equal(test_err.text, "The sandbox is unrecoverable");
     assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
-                  HL_ERR_ARGUMENT);
+                  HL_ERR_UNRECOVERABLE);
     assert_status(hl_snapshot_create(&snapshot, test_sb, &test_err),
-                  HL_ERR_ARGUMENT);
+                  HL_ERR_UNRECOVERABLE);
+    assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
+                     HL_STOP_FAILED);
+    assert_int_equal(test_err.status, HL_ERR_UNRECOVERABLE);
     assert_state(test_sb, HL_SANDBOX_UNRECOVERABLE);
 }
 

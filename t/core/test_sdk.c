@@ -285,6 +285,30 @@ sdk_unknown_name_is_not_found(void **state)
 
 
 static void
+sdk_main_and_dispatcher_have_defaults(void **state)
+{
+    size_t      i;
+    hl_value_t  args[HL_ABI_PARAMS_MAX];
+
+    (void) state;
+
+    sdk_open(SDK("interface"), NULL);
+
+    for (i = 0; i < HL_ABI_PARAMS_MAX; i++) {
+        args[i] = test_int((int32_t) i);
+    }
+
+    assert_ok(test_call(test_sb, "Sum", HL_TYPE_INT, args,
+                        HL_ABI_PARAMS_MAX));
+    assert_int_equal(hl_call_result(test_sb)->v.i32, 55);
+
+    assert_status(test_call(test_sb, "Nobody", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_GUEST);
+    sdk_assert_error(HL_ERR_GUEST, SDK_CODE_NAME, "Nobody");
+}
+
+
+static void
 sdk_last_registration_counts(void **state)
 {
     (void) state;
@@ -612,6 +636,41 @@ sdk_counter_is_the_hosts(void **state)
 
     assert_ok(test_call(test_sb, "Counter", HL_TYPE_ULONG, NULL, 0));
     assert_int_equal(hl_call_result(test_sb)->v.u64, 3);
+}
+
+
+static void
+sdk_counter_may_be_created_before_evolve(void **state)
+{
+    hl_guest_t    *guest;
+    hl_config_t    config;
+    hl_counter_t  *counter;
+
+    (void) state;
+
+    sdk_config(&config);
+    guest = test_guest(SDK("api"));
+
+    assert_ok(hl_sandbox_create(&test_sb, test_host, guest, &config,
+                                &test_err));
+    hl_guest_destroy(guest);
+
+    assert_ok(hl_counter_create(&counter, test_sb, &test_err));
+    assert_ok(hl_counter_increment(counter, &test_err));
+    assert_int_equal(hl_counter_value(counter), 1);
+    assert_ok(hl_sandbox_evolve(test_sb, TEST_LONG, &test_err));
+
+    assert_ok(test_call(test_sb, "Counter", HL_TYPE_ULONG, NULL, 0));
+    assert_int_equal(hl_call_result(test_sb)->v.u64, 1);
+
+    /* it is none of the snapshot's */
+
+    test_snapshot = test_freeze(test_sb);
+    assert_ok(hl_counter_increment(counter, &test_err));
+    sdk_restore();
+
+    assert_ok(test_call(test_sb, "Counter", HL_TYPE_ULONG, NULL, 0));
+    assert_int_equal(hl_call_result(test_sb)->v.u64, 2);
 }
 
 
@@ -1100,6 +1159,7 @@ main(void)
         sdk_test(sdk_too_many_parameters_are_an_error_of_the_call),
         sdk_test(sdk_wrong_parameters_are_an_error_of_the_call),
         sdk_test(sdk_unknown_name_is_not_found),
+        sdk_test(sdk_main_and_dispatcher_have_defaults),
         sdk_test(sdk_last_registration_counts),
         sdk_test(sdk_null_is_an_error_of_the_call),
         sdk_test(sdk_error_overrides_the_result),
@@ -1118,6 +1178,7 @@ main(void)
         sdk_test(sdk_user_data_is_restored),
         sdk_test(sdk_no_user_data_is_null),
         sdk_test(sdk_counter_is_the_hosts),
+        sdk_test(sdk_counter_may_be_created_before_evolve),
         sdk_test(sdk_clocks_work),
         sdk_test(sdk_realtime_is_the_hosts),
         sdk_test(sdk_time_runs_inside_of_a_call),
