@@ -8,8 +8,10 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hl_memory.h"
@@ -862,6 +864,71 @@ nobody_answers_later_in_a_synchronous_call(void **state)
 }
 
 
+/* ---- what stays behind -------------------------------------------------- */
+
+static void
+address_of_a_handled_page_fault_is_not_the_next_calls(void **state)
+{
+    hl_value_t  address = test_ulong(0x123456789000);
+
+    (void) state;
+
+    assert_ok(test_call(test_sb, "HandledPageFault", HL_TYPE_ULONG, &address,
+                        1));
+    assert_true(hl_call_result(test_sb)->v.u64 == address.v.u64);
+
+    test_restore();
+
+    assert_ok(test_call(test_sb, "HandledInvalidOpcode", HL_TYPE_ULONG, NULL,
+                        0));
+    assert_int_equal(hl_call_result(test_sb)->v.u64, 0);
+}
+
+
+static void
+heap_that_is_read_takes_no_memory_of_the_snapshot(void **state)
+{
+    struct stat     before, after;
+    hl_config_t     config;
+    hl_sandbox_t   *sb;
+    hl_snapshot_t  *snapshot;
+
+    (void) state;
+
+    hl_config_init(&config);
+    config.heap = 16 << 20;
+
+    sb = test_evolved(TEST_PEEK, &config);
+    snapshot = test_freeze(sb);
+
+    assert_int_equal(fstat(snapshot->fd, &before), 0);
+    assert_int_equal(test_call_int(sb, "ReadHeap"), 4096);
+    assert_ok(hl_sandbox_restore(sb, snapshot, &test_err));
+    assert_int_equal(fstat(snapshot->fd, &after), 0);
+
+    /* a page here and there: the heap begins in one with something in it */
+
+    assert_in_range(after.st_blocks - before.st_blocks, 0, 16 * 8);
+
+    hl_sandbox_destroy(sb);
+    hl_snapshot_release(snapshot);
+}
+
+
+/* Any process of the same user can send one. */
+static void
+signal_with_a_wrong_address_does_no_harm(void **state)
+{
+    union sigval  value;
+
+    (void) state;
+
+    value.sival_ptr = (void *) 0xdead0000beef;
+    assert_int_equal(sigqueue(getpid(), test_host->timer.signo, value), 0);
+    assert_int_equal(test_call_int(test_sb, "GetState"), 0);
+}
+
+
 /* ---- last words -------------------------------------------------------- */
 
 static void
@@ -922,6 +989,9 @@ main(void)
         test_sandbox(suspended_guest_does_not_run_and_is_answered_once),
         test_sandbox(suspended_guest_can_be_cancelled_and_restored),
         test_sandbox(nobody_answers_later_in_a_synchronous_call),
+        test_sandbox(address_of_a_handled_page_fault_is_not_the_next_calls),
+        test_plain(heap_that_is_read_takes_no_memory_of_the_snapshot),
+        test_sandbox(signal_with_a_wrong_address_does_no_harm),
         test_sandbox(log_before_a_fault_is_not_lost),
         test_sandbox(log_before_a_time_limit_is_not_lost)
     };

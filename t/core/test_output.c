@@ -1720,6 +1720,52 @@ result_of_another_type_leaves_the_sandbox_ready(void **state)
 }
 
 
+/* Empty prints, one more than are taken at once, in a large output area. */
+static void
+endless_list_of_records_is_refused(void **state)
+{
+    size_t            i;
+    hl_image_t        large;
+    hl_region_t      *r;
+    hl_sandbox_t      sb;
+    hl_abi_output_t  *head;
+    hl_abi_record_t  *record;
+
+    enum { RECORDS = 65537, ROOM = 1 << 20 };
+
+    (void) state;
+
+    large = image;
+    r = &large.layout.regions[HL_REGION_OUTPUT];
+    r->offset = 0;
+    r->size = ROOM;
+
+    sb = area;
+    sb.image = &large;
+    sb.phase = HL_PHASE_HTTP;
+    assert_ok(hl_map(&sb.rw, ROOM, -1, HL_MAP_WRITE, &test_err));
+
+    head = (hl_abi_output_t *) (void *) sb.rw;
+    record = (hl_abi_record_t *) (void *) (head + 1);
+
+    for (i = 0; i < RECORDS; i++) {
+        record[i].type = HL_REC_PRINT;
+        record[i].size = sizeof(hl_abi_record_t);
+    }
+
+    head->size = (RECORDS - 1) * sizeof(hl_abi_record_t);
+    assert_ok(hl_output_take(&sb, HL_HYPERCALL_FLUSH, &test_err));
+
+    head->size = RECORDS * sizeof(hl_abi_record_t);
+    assert_status(hl_output_take(&sb, HL_HYPERCALL_FLUSH, &test_err),
+                  HL_ERR_OUTPUT);
+    assert_string_equal(test_err.text, "the guest put out over 65536 records "
+                                       "at once");
+
+    hl_unmap(sb.rw, ROOM);
+}
+
+
 static void
 function_row_after_initialisation_poisons(void **state)
 {
@@ -1938,6 +1984,7 @@ main(void)
         test_in_guest(result_before_the_park_poisons),
         test_in_guest(missing_result_poisons),
         test_in_guest(result_of_another_type_leaves_the_sandbox_ready),
+        test_area(endless_list_of_records_is_refused),
         test_in_guest(function_row_after_initialisation_poisons),
         test_in_guest(unknown_hypercall_poisons),
         test_in_guest(out_from_own_code_poisons),

@@ -9,6 +9,10 @@
 #include <string.h>
 
 #include "hl_guest.h"
+#include "hyperlight_exception.h"
+
+
+#define PEEK_PAGE  4096
 
 
 typedef int32_t (*peek_function_pt)(void);
@@ -133,6 +137,75 @@ log_and_spin(void)
 }
 
 
+static volatile uint64_t  peek_address;
+
+
+/* Notes what address it is told, and steps over the instruction. */
+
+static bool
+note_page_fault(hl_exception_t *e)
+{
+    peek_address = e->address;
+    e->rip += 3;
+
+    return true;
+}
+
+
+static bool
+note_invalid_opcode(hl_exception_t *e)
+{
+    peek_address = e->address;
+    e->rip += 2;
+
+    return true;
+}
+
+
+static uint64_t
+handled_page_fault(uint64_t address)
+{
+    (void) hl_set_exception_handler(hl_exception_PageFault, note_page_fault);
+
+    /* movb $1, (%rax): three bytes */
+
+    __asm__ volatile("movb $1, (%%rax)" : : "a" (address) : "memory");
+
+    return peek_address;
+}
+
+
+static uint64_t
+handled_invalid_opcode(void)
+{
+    (void) hl_set_exception_handler(hl_exception_InvalidOpcode,
+                                    note_invalid_opcode);
+
+    __asm__ volatile("ud2" : : : "memory");
+
+    return peek_address;
+}
+
+
+/* Reads a byte of each page of the heap; how many pages it has. */
+
+static int32_t
+read_heap(void)
+{
+    int32_t            pages;
+    volatile uint8_t  *p, *end;
+
+    p = hl_ptr(volatile uint8_t, hl_guest.params->heap);
+    end = p + hl_guest.params->heap_size;
+
+    for (pages = 0; p < end; p += PEEK_PAGE, pages++) {
+        (void) *p;
+    }
+
+    return pages;
+}
+
+
 static int32_t
 ask_later(int32_t n)
 {
@@ -160,6 +233,9 @@ HYPERLIGHT_WRAP_FUNCTION(spin, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(log_and_fault, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(log_and_spin, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(ask_later, Int, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(handled_page_fault, ULong, 1, ULong)
+HYPERLIGHT_WRAP_FUNCTION(handled_invalid_opcode, ULong, 0)
+HYPERLIGHT_WRAP_FUNCTION(read_heap, Int, 0)
 
 
 void
@@ -176,4 +252,8 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("LogAndFault", log_and_fault);
     HYPERLIGHT_REGISTER_FUNCTION("LogAndSpin", log_and_spin);
     HYPERLIGHT_REGISTER_FUNCTION("AskLater", ask_later);
+    HYPERLIGHT_REGISTER_FUNCTION("HandledPageFault", handled_page_fault);
+    HYPERLIGHT_REGISTER_FUNCTION("HandledInvalidOpcode",
+                                 handled_invalid_opcode);
+    HYPERLIGHT_REGISTER_FUNCTION("ReadHeap", read_heap);
 }
