@@ -1,7 +1,8 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * hl_sandbox.h: a sandbox from inside of core.
+ * hl_sandbox.h: a sandbox from inside of core: its state, and what the files
+ * that work on it offer each other.
  */
 
 #ifndef _HL_SANDBOX_H_INCLUDED_
@@ -127,7 +128,7 @@ void hl_sandbox_publish(hl_sandbox_t *sb);
 hl_status_t hl_sandbox_refuse(const hl_sandbox_t *sb, const char *why,
     hl_error_t *err);
 
-/* hl_restore.c: the host wrote to memory that is the guest's; and KVM's log,
+/* hl_dirty.c: the host wrote to memory that is the guest's; and KVM's log,
  * without what only the host writes, goes to sb->log. */
 void hl_sandbox_touched(hl_sandbox_t *sb, const uint8_t *p, size_t len);
 hl_status_t hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err);

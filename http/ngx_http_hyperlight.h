@@ -234,6 +234,9 @@ void ngx_http_hyperlight_worker_start(ngx_http_hyperlight_main_conf_t *hmcf,
 /* What is missing is made again, later. */
 void ngx_http_hyperlight_worker_retry(ngx_http_hyperlight_worker_t *w);
 
+/* The call has a sandbox, and gets a place among those that run in turns. */
+void ngx_http_hyperlight_runnable(ngx_http_hyperlight_ctx_t *ctx);
+
 /* A guest has run: puts off hl_host_idle(). */
 void ngx_http_hyperlight_worker_called(ngx_http_hyperlight_worker_t *w);
 
@@ -274,7 +277,6 @@ hl_status_t ngx_http_hyperlight_sleep(void *data, uint64_t ns,
     hl_error_t *err);
 
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
-void ngx_http_hyperlight_runnable(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_slice_handler(ngx_event_t *ev);
 
 

@@ -229,6 +229,25 @@ ngx_http_hyperlight_worker_called(ngx_http_hyperlight_worker_t *w)
 }
 
 
+/* Has a sandbox, and a place among those that run in turn. */
+
+void
+ngx_http_hyperlight_runnable(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_http_hyperlight_worker_t  *w;
+
+    w = ctx->pool->worker;
+
+    ctx->state = ngx_http_hyperlight_turns;
+
+    ngx_queue_insert_tail(&w->runnable, &ctx->queue);
+
+    if (!w->slice.posted) {
+        ngx_post_event(&w->slice, &ngx_posted_next_events);
+    }
+}
+
+
 static void
 ngx_http_hyperlight_retry_handler(ngx_event_t *ev)
 {

@@ -1,0 +1,114 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight_outcome.c: what the end of a call means to the client
+ * and to the log, if it was not a good one.
+ */
+
+#include "ngx_http_hyperlight.h"
+
+
+#define NGX_HTTP_HYPERLIGHT_RETRY_AFTER       "1"
+
+/* RFC 6585, 5.  nginx knows its own 494, which clients see as 400. */
+#define NGX_HTTP_HYPERLIGHT_FIELDS_TOO_LARGE  431
+
+
+typedef struct {
+    ngx_uint_t  status;
+    ngx_uint_t  level;
+} ngx_http_hyperlight_outcome_t;
+
+
+/*
+ * What a call that ends with an error means to the client and to the log.
+ * [alert] is for what cannot be if the module is right.
+ */
+
+static const ngx_http_hyperlight_outcome_t  ngx_http_hyperlight_outcomes[] = {
+
+    [HL_ERR_ARGUMENT] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_SYSTEM] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_CRIT },
+    [HL_ERR_NO_KVM] =
+        { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_CRIT },
+    [HL_ERR_GUEST_FILE] =
+        { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+    [HL_ERR_INIT] =
+        { NGX_HTTP_SERVICE_UNAVAILABLE, NGX_LOG_ERR },
+    [HL_ERR_TOO_LARGE] =
+        { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, NGX_LOG_ERR },
+    [HL_ERR_METADATA_TOO_LARGE] =
+        { NGX_HTTP_HYPERLIGHT_FIELDS_TOO_LARGE, NGX_LOG_ERR },
+    [HL_ERR_STRING] =
+        { NGX_HTTP_BAD_REQUEST, NGX_LOG_INFO },
+    [HL_ERR_GUEST] =
+        { NGX_HTTP_BAD_GATEWAY, NGX_LOG_ERR },
+    [HL_ERR_OUTPUT] =
+        { NGX_HTTP_BAD_GATEWAY, NGX_LOG_ERR },
+    [HL_ERR_FAULT] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ERR },
+    [HL_ERR_ABORTED] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ERR },
+    [HL_ERR_PROTOCOL] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ERR },
+    [HL_ERR_TIMEOUT] =
+        { NGX_HTTP_GATEWAY_TIME_OUT, NGX_LOG_ERR },
+    [HL_ERR_POISONED] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_UNRECOVERABLE] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_CRIT },
+    [HL_ERR_CANCELLED] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_MEMORY_TOO_SMALL] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_MEMORY_TOO_BIG] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_SNAPSHOT_LAYOUT] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_SNAPSHOT_FUNCTIONS] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_RESULT_TYPE] =
+        { NGX_HTTP_BAD_GATEWAY, NGX_LOG_ERR },
+    [HL_AGAIN] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT }
+};
+
+
+ngx_int_t
+ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
+{
+    const ngx_http_hyperlight_outcome_t  *outcome;
+
+    outcome = &ngx_http_hyperlight_outcomes[err->status];
+
+    ngx_http_hyperlight_log(ctx, outcome->level, ": %s", err->text);
+
+    if (outcome->status == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        return ngx_http_hyperlight_unavailable(ctx->request);
+    }
+
+    return (ngx_int_t) outcome->status;
+}
+
+
+ngx_int_t
+ngx_http_hyperlight_unavailable(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "Retry-After");
+    ngx_str_set(&h->value, NGX_HTTP_HYPERLIGHT_RETRY_AFTER);
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
+}
