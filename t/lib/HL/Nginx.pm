@@ -97,8 +97,8 @@ sub prepare {
     }
 
     # Workers write there: a core, should it come to that.
-    mkdir "$dir/work" or croak "mkdir $dir/work: $!";
-    chmod 0777, "$dir/work" or croak "chmod $dir/work: $!";
+    mkdir "$dir/cwd" or croak "mkdir $dir/cwd: $!";
+    chmod 0777, "$dir/cwd" or croak "chmod $dir/cwd: $!";
 
     $self->{port} = free_port();
 }
@@ -151,7 +151,7 @@ daemon off;
 $user
 worker_processes $self->{workers};
 worker_rlimit_core 100m;
-working_directory $dir/work;
+working_directory $dir/cwd;
 pid $dir/nginx.pid;
 error_log $dir/error.log $self->{log_level};
 load_module $module;
@@ -580,7 +580,7 @@ sub finish {
         is($self->stop, 0, 'nginx stops when told to');
         is_deeply([$self->orphans], [], 'with all of its workers');
         $self->check_log;
-        is_deeply([glob $self->dir . '/work/*'], [], 'no core was dumped');
+        is_deeply([glob $self->dir . '/cwd/*'], [], 'no core was dumped');
     };
 
     diag($self->{log_seen} // '', $self->log_text)
