@@ -434,10 +434,10 @@ sub stop {
 sub orphans {
     my ($self) = @_;
 
-    my $work = $self->dir . '/work';
+    my $cwd = $self->dir . '/cwd';
 
     return map { m{/(\d+)/} }
-           grep { (readlink $_ // '') eq $work } glob '/proc/[0-9]*/cwd';
+           grep { (readlink $_ // '') eq $cwd } glob '/proc/[0-9]*/cwd';
 }
 
 
