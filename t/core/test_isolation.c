@@ -511,6 +511,25 @@ page_zero_is_in_no_region(void **state)
 }
 
 
+/* One at the address 0 would be as good as the page 0 is unmapped. */
+static void
+there_is_no_local_descriptor_table(void **state)
+{
+    hl_value_t     selector = test_uint(0x0f);
+    hl_sandbox_t  *sb;
+
+    (void) state;
+
+    sb = test_evolved("t/core/guests/peek.elf", NULL);
+
+    assert_status(test_call(sb, "LoadDs", HL_TYPE_INT, &selector, 1),
+                  HL_ERR_FAULT);
+    assert_int_equal(hl_call_fault(sb)->vector, 13);
+
+    hl_sandbox_destroy(sb);
+}
+
+
 int
 main(void)
 {
@@ -539,6 +558,7 @@ main(void)
         test_plain(registers_are_clean_after_a_fault),
         test_plain(registers_are_clean_after_a_timeout),
 
+        test_plain(there_is_no_local_descriptor_table),
         test_sandbox(guest_memory_is_mapped_as_the_layout_says),
         test_sandbox(stack_has_guards_on_both_sides),
         test_sandbox(page_zero_is_in_no_region)

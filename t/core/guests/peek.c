@@ -187,6 +187,15 @@ handled_invalid_opcode(void)
 }
 
 
+static int32_t
+load_ds(uint32_t selector)
+{
+    __asm__ volatile("movl %0, %%ds" : : "r" (selector));
+
+    return 0;
+}
+
+
 /* Reads a byte of each page of the heap; how many pages it has. */
 
 static int32_t
@@ -235,6 +244,7 @@ HYPERLIGHT_WRAP_FUNCTION(log_and_spin, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(ask_later, Int, 1, Int)
 HYPERLIGHT_WRAP_FUNCTION(handled_page_fault, ULong, 1, ULong)
 HYPERLIGHT_WRAP_FUNCTION(handled_invalid_opcode, ULong, 0)
+HYPERLIGHT_WRAP_FUNCTION(load_ds, Int, 1, UInt)
 HYPERLIGHT_WRAP_FUNCTION(read_heap, Int, 0)
 
 
@@ -255,5 +265,6 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("HandledPageFault", handled_page_fault);
     HYPERLIGHT_REGISTER_FUNCTION("HandledInvalidOpcode",
                                  handled_invalid_opcode);
+    HYPERLIGHT_REGISTER_FUNCTION("LoadDs", load_ds);
     HYPERLIGHT_REGISTER_FUNCTION("ReadHeap", read_heap);
 }
