@@ -5,6 +5,8 @@
 #     core-test         builds and runs all of them
 #     core-test-NAME    t/core/test_NAME.c alone
 #
+# The other sources of this folder are fixtures: each binary has them all.
+#
 # Part of the Makefile above, behind core/core.mk and guest/guest.mk, whose
 # library, flags and test guests it uses.
 
@@ -16,6 +18,8 @@ CORE_TEST_CFLAGS ?= -O2 -g
 core_test_sources := $(sort $(wildcard t/core/test_*.c))
 core_test_names   := $(core_test_sources:t/core/test_%.c=%)
 core_test_bins    := $(core_test_names:%=$(B)/t/core/test_%)
+core_test_shared  := $(filter-out $(core_test_sources),$(wildcard t/core/*.c))
+core_test_headers := $(wildcard t/core/*.h)
 core_test_guests  := $(patsubst %.c,$(B)/%.elf,$(wildcard t/core/guests/*.c))
 core_test_needs   := $(core_test_guests) $(B)/testguests/probe.elf \
                      $(guest_sdk_elfs)
@@ -33,7 +37,7 @@ $(core_test_names:%=core-test-%): core-test-%: $(B)/t/core/test_% \
                                                $(core_test_needs)
 	HL_TEST_BUILD=$(B) $<
 
-$(B)/t/core/test_%: t/core/test_%.c t/core/test.c t/core/test.h \
+$(B)/t/core/test_%: t/core/test_%.c $(core_test_shared) $(core_test_headers) \
                     $(B)/libhyperlight.a | $(PACKAGES)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CORE_WARNINGS) $(CORE_TEST_CFLAGS) -Icore -It/core \

@@ -26,6 +26,7 @@
 
 #define TEST_PROBE    "testguests/probe.elf"        /* guest/testguests/ */
 #define TEST_RAW      "t/core/guests/raw.elf"       /* t/core/guests/ */
+#define TEST_PEEK     "t/core/guests/peek.elf"
 
 #define TEST_SECOND   1000000000ull
 #define TEST_MS       1000000ull
