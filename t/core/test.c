@@ -4,6 +4,7 @@
  * test.c: the fixtures that test.h describes.
  */
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,25 @@ test_end(void **state)
 }
 
 
+size_t
+test_descriptors(void)
+{
+    DIR     *dir;
+    size_t   n;
+
+    dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+
+    for (n = 0; readdir(dir) != NULL; n++) {
+        /* void */
+    }
+
+    (void) closedir(dir);
+
+    return n;
+}
+
+
 /* ---- guests and sandboxes ---------------------------------------------- */
 
 void
@@ -188,6 +208,18 @@ test_thaw(hl_snapshot_t *snapshot)
     assert_ok(hl_sandbox_from_snapshot(&sb, test_host, snapshot, &test_err));
 
     return sb;
+}
+
+
+const hl_function_t *
+test_function(const char *name)
+{
+    const hl_function_t  *function;
+
+    function = hl_sandbox_function(test_sb, name);
+    assert_non_null(function);
+
+    return function;
 }
 
 

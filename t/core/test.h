@@ -54,6 +54,9 @@ int test_end(void **state);
 #define test_sandbox(f)                                                       \
     cmocka_unit_test_setup_teardown(f, test_begin, test_end)
 
+/* How many are open: what leaks one has more of them in the end. */
+size_t test_descriptors(void);
+
 
 /* ---- guests and sandboxes ---------------------------------------------- */
 
@@ -67,6 +70,9 @@ hl_sandbox_t *test_evolved(const char *name, const hl_config_t *config);
 
 hl_snapshot_t *test_freeze(hl_sandbox_t *sb);
 hl_sandbox_t *test_thaw(hl_snapshot_t *snapshot);
+
+/* Of the test's sandbox, which must have it. */
+const hl_function_t *test_function(const char *name);
 
 
 /* ---- what a guest put out ---------------------------------------------- */
