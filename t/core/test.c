@@ -4,6 +4,7 @@
  * test.c: the fixtures that test.h describes.
  */
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,50 @@ test_end(void **state)
 }
 
 
+void
+test_open(const char *name, const hl_config_t *config)
+{
+    memset(&test_seen, 0, sizeof(test_seen));
+
+    test_sb = test_evolved(name, config);
+    test_snapshot = test_freeze(test_sb);
+}
+
+
+int
+test_close(void **state)
+{
+    (void) state;
+
+    hl_sandbox_destroy(test_sb);
+    hl_snapshot_release(test_snapshot);
+
+    test_sb = NULL;
+    test_snapshot = NULL;
+
+    return 0;
+}
+
+
+size_t
+test_descriptors(void)
+{
+    DIR     *dir;
+    size_t   n;
+
+    dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+
+    for (n = 0; readdir(dir) != NULL; n++) {
+        /* void */
+    }
+
+    (void) closedir(dir);
+
+    return n;
+}
+
+
 /* ---- guests and sandboxes ---------------------------------------------- */
 
 void
@@ -188,6 +233,18 @@ test_thaw(hl_snapshot_t *snapshot)
     assert_ok(hl_sandbox_from_snapshot(&sb, test_host, snapshot, &test_err));
 
     return sb;
+}
+
+
+const hl_function_t *
+test_function(const char *name)
+{
+    const hl_function_t  *function;
+
+    function = hl_sandbox_function(test_sb, name);
+    assert_non_null(function);
+
+    return function;
 }
 
 
@@ -413,6 +470,17 @@ test_call_uint(hl_sandbox_t *sb, const char *name)
 
 
 hl_status_t
+test_call_string(const char *name, const char *arg, hl_type_t result)
+{
+    hl_value_t  value;
+
+    value = test_string(arg);
+
+    return test_call(test_sb, name, result, &value, 1);
+}
+
+
+hl_status_t
 test_fault(hl_sandbox_t *sb, const char *how)
 {
     hl_value_t  value;
@@ -492,6 +560,39 @@ test_differences(const hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
     }
 
     return n;
+}
+
+
+void
+test_assert_bytes(hl_type_t type, const void *data, size_t len)
+{
+    const hl_value_t  *r;
+
+    r = hl_call_result(test_sb);
+
+    assert_non_null(r);
+    assert_int_equal(r->type, type);
+    assert_int_equal(r->v.bytes.len, len);
+    assert_memory_equal(r->v.bytes.data, data, len);
+}
+
+
+void
+test_assert_string(const char *s)
+{
+    test_assert_bytes(HL_TYPE_STRING, s, strlen(s));
+}
+
+
+void
+test_assert_error(hl_status_t status, uint32_t code, const char *text)
+{
+    assert_int_equal(test_err.status, status);
+    assert_int_equal(test_err.guest_code, code);
+
+    if (strstr(test_err.text, text) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", text, test_err.text);
+    }
 }
 
 

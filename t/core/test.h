@@ -55,6 +55,16 @@ int test_end(void **state);
 #define test_sandbox(f)                                                       \
     cmocka_unit_test_setup_teardown(f, test_begin, test_end)
 
+/*
+ * For a group without a guest: the test's sandbox is of a guest of its own,
+ * and test_snapshot of that one.  "config" may be NULL.
+ */
+void test_open(const char *name, const hl_config_t *config);
+int test_close(void **state);
+
+/* How many are open: what leaks one has more of them in the end. */
+size_t test_descriptors(void);
+
 
 /* ---- guests and sandboxes ---------------------------------------------- */
 
@@ -68,6 +78,9 @@ hl_sandbox_t *test_evolved(const char *name, const hl_config_t *config);
 
 hl_snapshot_t *test_freeze(hl_sandbox_t *sb);
 hl_sandbox_t *test_thaw(hl_snapshot_t *snapshot);
+
+/* Of the test's sandbox, which must have it. */
+const hl_function_t *test_function(const char *name);
 
 
 /* ---- what a guest put out ---------------------------------------------- */
@@ -110,6 +123,10 @@ int32_t test_call_int(hl_sandbox_t *sb, const char *name);
 int32_t test_call_int_1(hl_sandbox_t *sb, const char *name, int32_t arg);
 uint32_t test_call_uint(hl_sandbox_t *sb, const char *name);
 
+/* Of the test's sandbox, with this String alone. */
+hl_status_t test_call_string(const char *name, const char *arg,
+    hl_type_t result);
+
 /* Fault(how) of the probe. */
 hl_status_t test_fault(hl_sandbox_t *sb, const char *how);
 
@@ -136,6 +153,13 @@ void test_assert_status(hl_status_t status, hl_status_t expected,
     const char *what, const char *file, int line);
 void test_assert_pristine(const hl_sandbox_t *sb,
     const hl_snapshot_t *snapshot, const char *file, int line);
+
+/* The result of the test's sandbox; a String's. */
+void test_assert_bytes(hl_type_t type, const void *data, size_t len);
+void test_assert_string(const char *s);
+
+/* test_err has these, and the text somewhere in its own. */
+void test_assert_error(hl_status_t status, uint32_t code, const char *text);
 
 /* Bytes of the slot that differ; the first of them in *offset. */
 size_t test_differences(const hl_sandbox_t *sb,
