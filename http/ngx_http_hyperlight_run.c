@@ -45,6 +45,7 @@ static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 static ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
     ngx_msec_t timeout);
+static void ngx_http_hyperlight_test_reading(ngx_http_request_t *r);
 static void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
 static void ngx_http_hyperlight_wake_handler(ngx_event_t *ev);
 static void ngx_http_hyperlight_timer_handler(ngx_event_t *ev);
@@ -359,6 +360,7 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
         ctx->cleanup = cln;
 
         r->read_event_handler = ngx_http_test_reading;
+        ngx_http_hyperlight_test_reading(r);
     }
 
     ctx->timer.handler = ngx_http_hyperlight_timer_handler;
@@ -385,6 +387,30 @@ ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
     ctx->sleep = (ngx_msec_t) ngx_min(ms, NGX_HTTP_HYPERLIGHT_TIME_MAX);
 
     return HL_AGAIN;
+}
+
+
+/*
+ * A client that left before this tells it no more: epoll reports an edge
+ * once, and that was with the request.  So it is looked for one time.
+ */
+
+static void
+ngx_http_hyperlight_test_reading(ngx_http_request_t *r)
+{
+    ngx_event_t  *rev;
+
+    rev = r->connection->read;
+
+#if (NGX_HTTP_V2)
+    if (r->stream) {
+        return;
+    }
+#endif
+
+    if ((rev->ready || rev->pending_eof) && !rev->posted) {
+        ngx_post_event(rev, &ngx_posted_events);
+    }
 }
 
 
