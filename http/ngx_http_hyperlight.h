@@ -103,11 +103,11 @@ typedef struct {
 
 /* Where a call is: see ngx_http_hyperlight_run.c. */
 typedef enum {
-    ngx_http_hyperlight_running = 0,    /* in its slice, or not begun */
-    ngx_http_hyperlight_waiting,
-    ngx_http_hyperlight_turns,
-    ngx_http_hyperlight_suspended,
-    ngx_http_hyperlight_over
+    ngx_http_hyperlight_is_running = 0,    /* in its slice, or not begun */
+    ngx_http_hyperlight_is_waiting,
+    ngx_http_hyperlight_is_runnable,
+    ngx_http_hyperlight_is_suspended,
+    ngx_http_hyperlight_is_done
 } ngx_http_hyperlight_state_e;
 
 

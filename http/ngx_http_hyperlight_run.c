@@ -69,7 +69,7 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (rc == NGX_AGAIN) {
-        ctx->state = ngx_http_hyperlight_waiting;
+        ctx->state = ngx_http_hyperlight_is_waiting;
 
         if (ngx_http_hyperlight_linger(ctx, ctx->guest->queue_timeout)
             != NGX_OK)
@@ -104,7 +104,7 @@ ngx_http_hyperlight_slice_handler(ngx_event_t *ev)
     c = ctx->request->connection;
 
     ngx_queue_remove(q);
-    ctx->state = ngx_http_hyperlight_running;
+    ctx->state = ngx_http_hyperlight_is_running;
 
     ngx_http_set_log_request(c->log, ctx->request);
 
@@ -417,7 +417,7 @@ ngx_http_hyperlight_test_reading(ngx_http_request_t *r)
 static void
 ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ctx->state = ngx_http_hyperlight_suspended;
+    ctx->state = ngx_http_hyperlight_is_suspended;
 
     ctx->wake.handler = ngx_http_hyperlight_wake_handler;
     ctx->wake.data = ctx;
@@ -463,7 +463,7 @@ ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
 
     ngx_http_set_log_request(c->log, ctx->request);
 
-    if (ctx->state == ngx_http_hyperlight_waiting) {
+    if (ctx->state == ngx_http_hyperlight_is_waiting) {
         ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,
                                 ": no sandbox was free within %M ms",
                                 ctx->guest->queue_timeout);
@@ -500,14 +500,14 @@ ngx_http_hyperlight_gone(void *data)
 static void
 ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx)
 {
-    if (ctx->state == ngx_http_hyperlight_waiting) {
+    if (ctx->state == ngx_http_hyperlight_is_waiting) {
         ngx_http_hyperlight_leave_queue(ctx);
 
-    } else if (ctx->state == ngx_http_hyperlight_turns) {
+    } else if (ctx->state == ngx_http_hyperlight_is_runnable) {
         ngx_queue_remove(&ctx->queue);
     }
 
-    ctx->state = ngx_http_hyperlight_over;
+    ctx->state = ngx_http_hyperlight_is_done;
 
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);

@@ -238,7 +238,7 @@ ngx_http_hyperlight_runnable(ngx_http_hyperlight_ctx_t *ctx)
 
     w = ctx->pool->worker;
 
-    ctx->state = ngx_http_hyperlight_turns;
+    ctx->state = ngx_http_hyperlight_is_runnable;
 
     ngx_queue_insert_tail(&w->runnable, &ctx->queue);
 
