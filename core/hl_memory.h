@@ -52,10 +52,9 @@ typedef enum {
 } hl_map_access_t;
 
 /*
- * Large holes of a memfd are mapped as anonymous memory.
- *
  * Maps "size" bytes privately, of "fd" or anonymous (-1), with a guard page
- * on both sides; neither forked, merged, dumped nor executable.
+ * on both sides; neither forked, merged, dumped nor executable.  Large holes
+ * of a memfd become anonymous memory, which can be given back.
  */
 hl_status_t hl_map(uint8_t **base, size_t size, int fd,
     hl_map_access_t access, hl_error_t *err);

@@ -230,11 +230,7 @@ hl_restore_memory(hl_sandbox_t *sb, hl_error_t *err)
     sb->stats.dropped_pages = 0;
 
     if (++sb->learning >= HL_HOT_LEARN || count > HL_HOT_FREE) {
-        if (hl_restore_drop(sb, err) != HL_OK) {
-            return err->status;
-        }
-
-        return HL_OK;
+        return hl_restore_drop(sb, err);
     }
 
     if (hl_restore_copy(sb, sb->log, err) != HL_OK) {
