@@ -310,6 +310,7 @@ ngx_int_t ngx_http_hyperlight_send(ngx_http_hyperlight_ctx_t *ctx);
 /* what a guest may call, and what it says */
 
 extern const hl_sink_t           ngx_http_hyperlight_sink;
+extern const hl_services_t       ngx_http_hyperlight_services;
 extern const hl_host_function_t  ngx_http_hyperlight_functions[];
 extern const size_t              ngx_http_hyperlight_nfunctions;
 
