@@ -588,5 +588,5 @@ ngx_http_hyperlight_check_time(ngx_conf_t *cf, void *post, void *data)
         return NGX_CONF_OK;
     }
 
-    return "must be between 1ms and 60s";
+    return "must be between 1ms and 1d";
 }

@@ -45,11 +45,11 @@ const hl_sink_t  ngx_http_hyperlight_sink = {
 
 const hl_services_t  ngx_http_hyperlight_services = {
     ngx_http_hyperlight_sleep,
-    NULL,                                  /* flush */
-    NULL,                                  /* read body */
-    NULL,                                  /* sub-request */
-    NULL,                                  /* sub-request, read */
-    NULL                                   /* sub-request, close */
+    ngx_http_hyperlight_flush,
+    ngx_http_hyperlight_read_body,
+    ngx_http_hyperlight_subrequest,
+    ngx_http_hyperlight_subrequest_read,
+    ngx_http_hyperlight_subrequest_close
 };
 
 
