@@ -20,6 +20,7 @@ struct ngx_http_hyperlight_sub_s {
     ngx_chain_t                 *in;              /* not read yet */
     unsigned                     head:1;          /* its headers are there */
     unsigned                     over:1;          /* and its last bytes */
+    unsigned                     written:1;       /* nginx has all of it */
     unsigned                     ended:1;
 };
 

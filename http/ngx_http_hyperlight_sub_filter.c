@@ -132,7 +132,15 @@ ngx_http_hyperlight_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     if (sub->ctx == NULL) {
-        return NGX_ERROR;
+
+        /* not NGX_ERROR, which would be the connection's */
+
+        for ( /* void */ ; in; in = in->next) {
+            in->buf->pos = in->buf->last;
+            in->buf->file_pos = in->buf->file_last;
+        }
+
+        return NGX_OK;
     }
 
     if (ngx_http_hyperlight_sub_keep(sub, in) != NGX_OK) {
@@ -206,8 +214,13 @@ ngx_http_hyperlight_sub_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     }
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_HTTP_CREATED
-        || rc == NGX_HTTP_NO_CONTENT || sr->buffered || sr->postponed)
+        || rc == NGX_HTTP_NO_CONTENT)
     {
+        return rc;
+    }
+
+    if (sr->buffered || sr->postponed) {
+        sub->written = 1;
         return rc;
     }
 

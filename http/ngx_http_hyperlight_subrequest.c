@@ -26,7 +26,7 @@ static ngx_int_t ngx_http_hyperlight_sub_body(ngx_http_request_t *sr,
 static ngx_http_request_t *ngx_http_hyperlight_sub_create(
     ngx_http_hyperlight_ctx_t *ctx, const hl_subrequest_t *sub,
     hl_error_t *err);
-static void ngx_http_hyperlight_sub_end(ngx_http_request_t *sr);
+static void ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub);
 static void ngx_http_hyperlight_sub_never(ngx_http_request_t *sr);
 
 
@@ -453,21 +453,25 @@ ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t end)
 
     if (end && !sub->ended) {
         sub->ended = 1;
-        ngx_http_hyperlight_sub_end(sub->request);
+        ngx_http_hyperlight_sub_end(sub);
     }
 }
 
 
 /*
  * By what serves it: an upstream as nginx does it when a client leaves, a
- * guest by its limits' way.  All others notice by a filter that fails.
+ * guest as when it fails, and what only has to be written is forgotten.  What
+ * others do goes on to its end, and is dropped.
  */
 
 static void
-ngx_http_hyperlight_sub_end(ngx_http_request_t *sr)
+ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
 {
+    ngx_http_request_t         *sr;
     ngx_http_cleanup_pt         handler;
     ngx_http_hyperlight_ctx_t  *ctx;
+
+    sr = sub->request;
 
     if (sr->write_event_handler == ngx_http_handler) {
         sr->write_event_handler = ngx_http_hyperlight_sub_never;
@@ -484,6 +488,12 @@ ngx_http_hyperlight_sub_end(ngx_http_request_t *sr)
 
     if (ctx && ctx->timer.timer_set) {
         ngx_http_hyperlight_done(ctx, NGX_ERROR);
+        return;
+    }
+
+    if (sub->written && !sr->aio) {
+        sr->write_event_handler = ngx_http_request_empty_handler;
+        ngx_http_finalize_request(sr, NGX_DONE);
         return;
     }
 
