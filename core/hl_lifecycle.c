@@ -96,11 +96,12 @@ hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
         (void) hl_error_set(&why, HL_ERR_TIMEOUT, "it took longer than "
                             "%llu ms",
                             (unsigned long long) timeout_ns / 1000000);
+        hl_where_append(sb, &why);
     }
 
     if (stop != HL_STOP_DONE) {
         (void) hl_error_set(err, HL_ERR_INIT, "the guest's initialisation "
-                            "failed: %.400s", why.text);
+                            "failed: %.470s", why.text);
         err->guest_code = why.guest_code;
         return err->status;
     }

@@ -543,6 +543,37 @@ typedef struct {
 const hl_fault_t *hl_call_fault(const hl_sandbox_t *sb);
 
 
+#define HL_FRAMES_MAX  8
+#define HL_WHERE_TEXT  256
+
+/*
+ * A place in the guest's code, and of callers the last byte of the call, so
+ * that addr2line names the line of the call and not the next.
+ */
+typedef struct {
+    uint64_t     address;
+    const char  *symbol;        /* printable; NULL: none is known */
+    uint64_t     offset;        /* from the symbol */
+    unsigned     times;         /* over 1: recursion, of one caller in a row */
+} hl_frame_t;
+
+/*
+ * Where the guest stopped and by whom that was called, as far as its frame
+ * pointers tell: of a call that has failed, or has not ended, the sandbox
+ * untouched since then.  Returns the number of frames, 0 if nothing is
+ * known.  It is the guest's word, good for reports and nothing else.
+ */
+size_t hl_call_backtrace(const hl_sandbox_t *sb,
+    hl_frame_t frames[HL_FRAMES_MAX]);
+
+/*
+ * The same as text: ", in parse+0x1c (json.elf), called by handle+0x44", to
+ * go at the end of a sentence; nothing, if nothing is known.  Texts of errors
+ * have it already.  Returns buf.
+ */
+char *hl_call_where(const hl_sandbox_t *sb, char *buf, size_t size);
+
+
 /* ---- snapshot and restore ---------------------------------------------- */
 
 /*

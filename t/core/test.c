@@ -584,6 +584,15 @@ test_assert_string(const char *s)
 
 
 void
+test_assert_begins(const char *text)
+{
+    if (strncmp(test_err.text, text, strlen(text)) != 0) {
+        fail_msg("\"%s\" does not begin with \"%s\"", test_err.text, text);
+    }
+}
+
+
+void
 test_assert_error(hl_status_t status, uint32_t code, const char *text)
 {
     assert_int_equal(test_err.status, status);
