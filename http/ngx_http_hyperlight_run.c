@@ -287,13 +287,15 @@ static ngx_int_t
 ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
     const char *limit, ngx_msec_t value)
 {
+    char        where[HL_WHERE_TEXT];
     hl_error_t  err;
 
+    (void) hl_call_where(ctx->sandbox, where, sizeof(where));
     hl_call_cancel(ctx->sandbox);
     ngx_http_hyperlight_log_rest(ctx);
 
-    (void) hl_error_set(&err, HL_ERR_TIMEOUT, "it exceeded its %s of %u ms",
-                        limit, (unsigned) value);
+    (void) hl_error_set(&err, HL_ERR_TIMEOUT, "it exceeded its %s of %u "
+                        "ms%s", limit, (unsigned) value, where);
 
     return ngx_http_hyperlight_fail(ctx, &err);
 }
