@@ -176,7 +176,8 @@ endif
 $(B)/guest/examples/lib%.a: $(GUEST)/examples/%.rs
 	@mkdir -p $(@D)
 	$(RUSTC) --edition 2021 --crate-type staticlib -O \
-	    -C panic=abort -C relocation-model=static -o $@ $<
+	    -C panic=abort -C relocation-model=static \
+	    -C force-frame-pointers=yes -o $@ $<
 
 $(B)/guests/%.elf: $(B)/guest/examples/lib%.a $(guest_link)
 	@mkdir -p $(@D)

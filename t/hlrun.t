@@ -327,6 +327,36 @@ EOT
 }
 
 
+# ---- from a place to a line -----------------------------------------------
+
+{
+    my $guest = guest('lines', <<'EOT', '-g');
+#include <hyperlight_guest.h>
+
+static int *volatile  nowhere;
+
+static __attribute__((noinline)) int32_t
+go(void)
+{
+    return *nowhere;
+}
+
+HYPERLIGHT_WRAP_FUNCTION(go, Int, 0)
+
+void
+hyperlight_main(void)
+{
+    HYPERLIGHT_REGISTER_FUNCTION("go", go);
+}
+EOT
+
+    my ($place) = run($guest, 'go')->{err} =~ / in (\w+\+0x[0-9a-f]+) /;
+
+    like(qx(addr2line -e $guest $place), qr/lines\.c:8$/,
+         'addr2line takes what the text says');
+}
+
+
 # ---- how an initialisation ends -------------------------------------------
 
 for (
@@ -793,10 +823,11 @@ sub body {
 # A guest of this source.
 
 sub guest {
-    my ($name, $source) = @_;
+    my ($name, $source, @options) = @_;
     my $file = write_file("$name.c", $source);
 
-    system("$build/bin/hlcc", '-O1', '-o', "$dir/$name.elf", $file) == 0
+    system("$build/bin/hlcc", '-O1', @options, '-o', "$dir/$name.elf",
+           $file) == 0
         or die "hlcc: $?";
 
     return "$dir/$name.elf";
