@@ -27,8 +27,6 @@
  * whatever becomes of it, the client sees either all of it or an error.
  */
 
-#include <time.h>
-
 #include "ngx_http_hyperlight.h"
 
 
