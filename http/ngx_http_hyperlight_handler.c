@@ -33,6 +33,8 @@ ngx_http_hyperlight_handler(ngx_http_request_t *r)
                       &hlcf->guest->name, r->headers_in.content_length_n,
                       room);
 
+        ngx_http_hyperlight_record_refused(r, NGX_HTTP_HYPERLIGHT_LIMIT);
+
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 

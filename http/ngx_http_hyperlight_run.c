@@ -51,13 +51,14 @@ static void ngx_http_hyperlight_gone(void *data);
 static void ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx);
 static void ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx,
     ngx_int_t rc);
-static uint64_t ngx_http_hyperlight_now(void);
 
 
 void
 ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_int_t  rc;
+
+    ngx_http_hyperlight_record_begin(ctx);
 
     rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire(ctx);
 
@@ -79,8 +80,7 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
-    ngx_http_hyperlight_done(ctx,
-                             ngx_http_hyperlight_unavailable(ctx->request));
+    ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_unavailable(ctx));
 }
 
 
@@ -465,7 +465,7 @@ ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
         ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,
                                 ": no sandbox was free within %M ms",
                                 ctx->guest->queue_timeout);
-        rc = ngx_http_hyperlight_unavailable(ctx->request);
+        rc = ngx_http_hyperlight_unavailable(ctx);
 
     } else {
         rc = ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
@@ -488,6 +488,7 @@ ngx_http_hyperlight_gone(void *data)
         hl_call_cancel(ctx->sandbox);
     }
 
+    ngx_http_hyperlight_record_end(ctx, NGX_HTTP_CLIENT_CLOSED_REQUEST);
     ngx_http_hyperlight_leave(ctx);
     ngx_http_hyperlight_settle(ctx->pool);
 }
@@ -540,6 +541,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
         hl_call_cancel(ctx->sandbox);   /* of one that was not begun whole */
     }
 
+    ngx_http_hyperlight_record_end(ctx, rc);
     ngx_http_hyperlight_leave(ctx);
 
     if (rc == NGX_OK) {
@@ -556,9 +558,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 }
 
 
-/* nginx's own clock stands still while a guest runs. */
-
-static uint64_t
+uint64_t
 ngx_http_hyperlight_now(void)
 {
     struct timespec  ts;
