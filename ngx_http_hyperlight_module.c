@@ -66,6 +66,13 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       offsetof(ngx_http_hyperlight_loc_conf_t, timeout),
       &ngx_http_hyperlight_time_post },
 
+    { ngx_string("hyperlight_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_hyperlight_status,
+      0,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
