@@ -256,7 +256,8 @@ ngx_http_hyperlight_metrics_sample(ngx_http_hyperlight_metrics_t *metrics,
     ngx_http_hyperlight_totals_t *totals, ngx_http_hyperlight_sample_t *then,
     ngx_http_hyperlight_sample_t *now)
 {
-    ngx_uint_t                     i, n;
+    ngx_uint_t                     i, n, found;
+    ngx_msec_int_t                 age, newest;
     ngx_http_hyperlight_sample_t  *sample;
 
     now->time = ngx_current_msec;
@@ -270,26 +271,38 @@ ngx_http_hyperlight_metrics_sample(ngx_http_hyperlight_metrics_t *metrics,
         return;
     }
 
-    /* from the newest back to the oldest that is young enough */
+    /*
+     * From the newest back to the oldest that is young enough; a worker's
+     * clock may be a little behind that of the one that took a sample.
+     */
 
     n = ngx_min(metrics->nsamples, NGX_HTTP_HYPERLIGHT_SAMPLES);
+    newest = NGX_HTTP_HYPERLIGHT_SAMPLE;
+    found = 0;
 
     for (i = 1; i <= n; i++) {
         sample = &metrics->samples[(metrics->nsamples - i)
                                    % NGX_HTTP_HYPERLIGHT_SAMPLES];
 
-        if (i > 1 && now->time - sample->time > NGX_HTTP_HYPERLIGHT_RATE_TIME)
-        {
+        age = (ngx_msec_int_t) (now->time - sample->time);
+
+        if (i == 1) {
+            newest = age;
+        }
+
+        if (age < NGX_HTTP_HYPERLIGHT_SAMPLE) {
+            continue;
+        }
+
+        if (found && age > NGX_HTTP_HYPERLIGHT_RATE_TIME) {
             break;
         }
 
         *then = *sample;
+        found = 1;
     }
 
-    sample = &metrics->samples[(metrics->nsamples - 1)
-                               % NGX_HTTP_HYPERLIGHT_SAMPLES];
-
-    if (n == 0 || now->time - sample->time >= NGX_HTTP_HYPERLIGHT_SAMPLE) {
+    if (newest >= NGX_HTTP_HYPERLIGHT_SAMPLE) {
         metrics->samples[metrics->nsamples % NGX_HTTP_HYPERLIGHT_SAMPLES]
             = *now;
         metrics->nsamples++;

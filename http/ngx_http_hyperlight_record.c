@@ -52,8 +52,13 @@ ngx_http_hyperlight_record_begin(ngx_http_hyperlight_ctx_t *ctx)
 void
 ngx_http_hyperlight_record_taken(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ctx->record.taken = ngx_http_hyperlight_now();
-    ctx->record.exits = hl_sandbox_stats(ctx->sandbox)->exits;
+    ngx_http_hyperlight_record_t  *record;
+
+    record = &ctx->record;
+
+    record->taken = record->waited ? ngx_http_hyperlight_now()
+                                   : record->arrived;
+    record->exits = hl_sandbox_stats(ctx->sandbox)->exits;
 }
 
 

@@ -191,12 +191,14 @@ ngx_http_hyperlight_html_rates(ngx_http_hyperlight_out_t *out,
     ngx_http_hyperlight_view_t *view)
 {
     uint64_t                       ms;
+    ngx_msec_int_t                 age;
     ngx_http_hyperlight_sample_t  *then, *now;
 
     then = &view->then;
     now = &view->now;
 
-    ms = ngx_max(now->time - then->time, 1);
+    age = (ngx_msec_int_t) (now->time - then->time);
+    ms = (uint64_t) ngx_max(age, 1);
 
     ngx_http_hyperlight_out(out, "<td title=\"in the last %uL s\">",
                             (ms + 500) / 1000);

@@ -243,7 +243,8 @@ accepted('hyperlight_required on', http => "hyperlight_required on; $guest");
 
 refused('hyperlight_status with an argument',
         'invalid number of arguments in "hyperlight_status" directive'
-        . ' in server.conf:1', server => 'location / { hyperlight_status x; }');
+        . ' in server.conf:1',
+        server => 'location / { hyperlight_status x; }');
 
 refused('hyperlight_status twice',
         '"hyperlight_status" directive is duplicate in server.conf:1',

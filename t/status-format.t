@@ -15,6 +15,7 @@ use HL::Nginx;
 use HL::Status;
 use JSON::PP ();
 use Test::More;
+use Time::HiRes qw(sleep time);
 
 # A name with something for every syntax, and a byte that is no text.
 my $odd = qq(<i>"odd"</i> & 'co' \\ \xc3\xbc \xff);
@@ -223,6 +224,38 @@ ok(exists $sample{qq(hyperlight_calls_total{guest="<i>\\"odd\\"</i> & 'co' )
     unlike($page, qr/<i>|\xff/, 'the page: names are escaped');
 }
 
+# Three cells after the calls: per second, failed per second, CPU.
+
+sub rates {
+    my ($guest) = @_;
+
+    my $page = $nginx->get('/status')->{body};
+    my ($row) = $page =~ m{<tr>(<td><a[^>]*>$guest<.*)};
+
+    return $row =~ m{<td[^>]*>([\d.]+)(?: %)?</td>}g;
+}
+
+{
+    my $start = time;
+
+    $nginx->get('/status');
+    sleep 1.1;
+    $nginx->get('/hello') for 1 .. 100;
+    $nginx->get('/fault?null') for 1 .. 10;
+
+    my ($calls, $rate, $failed, $cpu) = rates('hello');
+    my $most = 100 / 1.1;
+    my $least = 100 / (time - $start + 5);
+
+    is($calls, 121, 'rates: calls');
+    cmp_ok($rate, '<=', $most, 'rates: not more than there were');
+    cmp_ok($rate, '>=', $least, 'rates: nor less');
+    is($failed, '0.0', 'rates: none of these has failed');
+    cmp_ok($cpu, '>', 0, 'rates: they used some CPU');
+    cmp_ok((rates('probe'))[2], '>', 0, 'rates: the others have');
+}
+
+
 SKIP: {
     my $dom = browse('--dump-dom');
 
@@ -237,7 +270,7 @@ SKIP: {
               ['hello', 'probe',
                qq(<i>"odd"</i> & 'co' \\ \xc3\xbc \xef\xbf\xbd)],
               'the page: a row for each guest');
-    is_deeply([map { $_->[1] } @rows], [21, 2, 1], 'the page: calls');
+    is_deeply([map { $_->[1] } @rows], [121, 12, 1], 'the page: calls');
     is_deeply([map { $_->[5] } @rows], ['0 of 1', '0 of 2', '0 of 1'],
               'the page: sandboxes in use');
 
@@ -245,13 +278,13 @@ SKIP: {
     my %outcomes = $probe =~ m{<tr class="\w+"><td>(\w+)</td><td>(\d+)</td>}g;
 
     is(scalar keys %outcomes, 9, 'the page: all outcomes');
-    is($outcomes{fault}, 2, 'the page: faults');
+    is($outcomes{fault}, 12, 'the page: faults');
 
     my ($svg) = $probe =~ m{<svg[^>]*>(.*?)</svg>}s;
     my $sum = 0;
 
     $sum += $_ for $svg =~ m{<title>[^<]*: (\d+)</title>}g;
-    is($sum, 2, 'the page: the histogram has the calls');
+    is($sum, 12, 'the page: the histogram has the calls');
     is(scalar(() = $svg =~ m{<text [^>]*>[^<]*s</text>}g), 19,
        'the page: and all buckets');
 }
