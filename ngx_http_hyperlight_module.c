@@ -73,13 +73,21 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       0,
       NULL },
 
+    { ngx_string("hyperlight_request_buffering"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, request_buffering),
+      NULL },
+
       ngx_null_command
 };
 
 
 static ngx_http_module_t  ngx_http_hyperlight_module_ctx = {
     ngx_http_hyperlight_add_variables,     /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_hyperlight_filter_init,       /* postconfiguration */
 
     ngx_http_hyperlight_create_main_conf,  /* create main configuration */
     ngx_http_hyperlight_init_main_conf,    /* init main configuration */
@@ -240,6 +248,7 @@ ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf)
 
     conf->cpu_limit = NGX_CONF_UNSET_MSEC;
     conf->timeout = NGX_CONF_UNSET_MSEC;
+    conf->request_buffering = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -260,6 +269,8 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_msec_value(conf->timeout, prev->timeout,
                               NGX_HTTP_HYPERLIGHT_TIME_MAX);
+
+    ngx_conf_merge_value(conf->request_buffering, prev->request_buffering, 1);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

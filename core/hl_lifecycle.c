@@ -52,6 +52,7 @@ hl_sandbox_bind(hl_sandbox_t *sb, const hl_config_t *config)
     sb->bindings.function_count = config->function_count;
     sb->bindings.raw_functions = config->raw_functions;
     sb->bindings.raw_function_count = config->raw_function_count;
+    sb->bindings.services = config->services;
     sb->bindings.sink = config->sink;
     sb->bindings.log_level = config->log_level;
 }

@@ -56,7 +56,17 @@ hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns, hl_error_t *err)
 hl_status_t
 hl_sandbox_finish(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
 {
-    switch (hl_sandbox_run(sb, timeout_ns, err)) {
+    uint64_t   deadline;
+    hl_stop_t  stop;
+
+    deadline = hl_deadline(timeout_ns);
+    stop = hl_sandbox_run(sb, timeout_ns, err);
+
+    while (stop == HL_STOP_SLICE && sb->yields) {
+        stop = hl_run(sb, deadline, err);
+    }
+
+    switch (stop) {
 
     case HL_STOP_DONE:
         return HL_OK;
@@ -85,6 +95,7 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
     hl_stop_t  stop;
 
     now = hl_now();
+    sb->yields = false;
 
     do {
         if (!hl_interrupt_enter(sb->interrupt)) {
@@ -106,7 +117,7 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
 
         stop = hl_run_exit(sb, &exit, err);
 
-    } while (stop == HL_STOP_NONE && now < deadline);
+    } while (stop == HL_STOP_NONE && !sb->yields && now < deadline);
 
     return stop == HL_STOP_NONE ? HL_STOP_SLICE : stop;
 }

@@ -37,6 +37,7 @@ typedef struct {
     size_t                         function_count;
     const hl_raw_host_function_t  *raw_functions;
     size_t                         raw_function_count;
+    const hl_services_t           *services;
     const hl_sink_t               *sink;
     hl_log_level_t                 log_level;
 } hl_bindings_t;
@@ -74,6 +75,7 @@ struct hl_sandbox_s {
     hl_type_t            expected;
     hl_http_stage_t      stage;
     bool                 suspended;     /* a host function answers later */
+    bool                 yields;        /* the sink wants the guest stopped */
     hl_type_t            awaited;       /* what the guest expects of it */
     bool                 has_result;
     bool                 has_fault;
@@ -160,6 +162,10 @@ hl_status_t hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 hl_status_t hl_hostfn_raw_call(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
+
+/* hl_service.c: the same, of the guest library. */
+hl_status_t hl_service_call(hl_sandbox_t *sb, uint32_t id, const void *bytes,
+    size_t len, hl_value_t *result, hl_error_t *err);
 
 /* Whether all functions of "needed" are in "have", with the same types. */
 hl_status_t hl_hostfn_covers(const hl_bindings_t *have,

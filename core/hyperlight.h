@@ -232,13 +232,53 @@ typedef struct {
     hl_status_t  (*header)(void *data, const char *name, size_t name_len,
                            const char *value, size_t value_len,
                            hl_error_t *err);
+
+    /* HL_AGAIN: the bytes are taken, and the guest is not to go on before
+       somebody wants it to: hl_sandbox_run() ends with HL_STOP_SLICE. */
     hl_status_t  (*body)(void *data, const void *bytes, size_t len,
                          hl_error_t *err);
-
-    /* hl_sleep(): a host function, so it may answer later; without it the
-       guest gets an error. */
-    hl_status_t  (*sleep)(void *data, uint64_t ns, hl_error_t *err);
 } hl_sink_t;
+
+
+/* What a guest asks of its host; the strings have no NUL behind them. */
+typedef struct {
+    const char  *method;
+    size_t       method_len;
+    const char  *uri;
+    size_t       uri_len;
+    const char  *type;          /* of the body; empty: not said */
+    size_t       type_len;
+    const void  *body;
+    size_t       body_len;
+} hl_subrequest_t;
+
+
+/*
+ * Host functions that belong to the guest library.  They may answer later,
+ * as all host functions may.  Of a NULL member the guest gets an error.
+ *
+ * A piece is VecBytes of "max" bytes or less, also when it comes later, and
+ * is empty at the end of what is read.
+ */
+typedef struct {
+    /* hl_sleep() */
+    hl_status_t  (*sleep)(void *data, uint64_t ns, hl_error_t *err);
+
+    /* hl_http_flush(): answered when the response may go on */
+    hl_status_t  (*flush)(void *data, hl_error_t *err);
+
+    /* hl_http_read_body(): what came behind hl_call_http_body() */
+    hl_status_t  (*read_body)(void *data, size_t max, hl_value_t *piece,
+                              hl_error_t *err);
+
+    /* hl_http_subrequest(): *head is a hl_abi_subresponse_t with headers, of
+       "max" bytes or less; one at a time, the one before is closed */
+    hl_status_t  (*subrequest)(void *data, const hl_subrequest_t *sub,
+                               size_t max, hl_value_t *head, hl_error_t *err);
+    hl_status_t  (*subrequest_read)(void *data, size_t max,
+                                    hl_value_t *piece, hl_error_t *err);
+    hl_status_t  (*subrequest_close)(void *data, hl_error_t *err);
+} hl_services_t;
 
 
 /* ---- sandbox ----------------------------------------------------------- */
@@ -255,7 +295,8 @@ typedef struct {
 
 #define HL_FILES_MAX  8
 
-/* Host functions and sink must outlive the sandbox; the rest is copied. */
+/* Host functions, services and sink must outlive the sandbox; the rest is
+ * copied. */
 typedef struct {
     /* sizes in bytes, rounded up to pages */
     size_t                         heap;
@@ -278,6 +319,7 @@ typedef struct {
     size_t                         function_count;
     const hl_raw_host_function_t  *raw_functions;
     size_t                         raw_function_count;
+    const hl_services_t           *services;
     const hl_sink_t               *sink;
 } hl_config_t;
 
@@ -440,6 +482,9 @@ hl_status_t hl_call_http_header(hl_sandbox_t *sb, const void *name,
 /* *room: "len" bytes in guest memory to fill before hl_sandbox_run(). */
 hl_status_t hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room,
     hl_error_t *err);
+
+/* After the body: it was not all, the guest can read on (read_body). */
+hl_status_t hl_call_http_more(hl_sandbox_t *sb, hl_error_t *err);
 
 /*
  * Gives up a call, begun or running: the sandbox is poisoned.  The sink gets

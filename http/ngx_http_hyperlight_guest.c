@@ -312,6 +312,7 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     config->log_level = (hl_log_level_t) guest->log_level;
     config->functions = ngx_http_hyperlight_functions;
     config->function_count = ngx_http_hyperlight_nfunctions;
+    config->services = &ngx_http_hyperlight_services;
     config->sink = &ngx_http_hyperlight_sink;
 
     if (hl_config_check(config, &err) != HL_OK) {
@@ -593,5 +594,5 @@ ngx_http_hyperlight_check_time(ngx_conf_t *cf, void *post, void *data)
         return NGX_CONF_OK;
     }
 
-    return "must be between 1ms and 60s";
+    return "must be between 1ms and 1d";
 }

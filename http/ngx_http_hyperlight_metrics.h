@@ -183,14 +183,10 @@ void ngx_http_hyperlight_record_taken(ngx_http_hyperlight_ctx_t *ctx);
 
 /*
  * It is over, and still has its sandbox: counts it, once.  "rc" tells the
- * outcome, NGX_OK or a status, unless that has been set.
+ * outcome, if none has been set: NGX_OK, NGX_ERROR or a status.
  */
 void ngx_http_hyperlight_record_end(ngx_http_hyperlight_ctx_t *ctx,
     ngx_int_t rc);
-
-/* Counts a request that is refused before there is a call. */
-void ngx_http_hyperlight_record_refused(ngx_http_request_t *r,
-    ngx_http_hyperlight_outcome_e outcome);
 
 /* Its sandbox awaits the restore; it has been restored. */
 void ngx_http_hyperlight_record_owed(ngx_http_hyperlight_ctx_t *ctx);

@@ -96,6 +96,27 @@ ngx_http_hyperlight_pool(ngx_http_hyperlight_main_conf_t *hmcf,
 }
 
 
+const hl_function_t *
+ngx_http_hyperlight_pool_function(ngx_http_hyperlight_pool_t *pool,
+    ngx_str_t *name)
+{
+    ngx_queue_t                    *q;
+    ngx_http_hyperlight_sandbox_t  *sandbox;
+
+    if (pool == NULL || pool->count == 0) {
+        return NULL;
+    }
+
+    /* all of them have the same table */
+
+    q = ngx_queue_empty(&pool->free) ? ngx_queue_head(&pool->taken)
+                                     : ngx_queue_head(&pool->free);
+    sandbox = ngx_queue_data(q, ngx_http_hyperlight_sandbox_t, queue);
+
+    return hl_sandbox_function(sandbox->core, (char *) name->data);
+}
+
+
 /* Up to MIN, and tells if that was to be done before and could not. */
 
 ngx_int_t

@@ -28,6 +28,8 @@ static ngx_http_hyperlight_records_t *ngx_http_hyperlight_records_find(
 static void ngx_http_hyperlight_record_list(
     ngx_http_hyperlight_record_t *record, ngx_http_request_t *r);
 static void ngx_http_hyperlight_records_cleanup(void *data);
+static ngx_http_hyperlight_outcome_e ngx_http_hyperlight_record_outcome(
+    ngx_int_t rc);
 static void ngx_http_hyperlight_record_count(
     ngx_http_hyperlight_record_t *record);
 
@@ -78,10 +80,7 @@ ngx_http_hyperlight_record_end(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
     record->over = 1;
 
     if (record->outcome == NGX_HTTP_HYPERLIGHT_OUTCOMES) {
-        record->outcome = rc == NGX_OK ? NGX_HTTP_HYPERLIGHT_OK
-                          : rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
-                            ? NGX_HTTP_HYPERLIGHT_ABORTED
-                            : NGX_HTTP_HYPERLIGHT_ERROR;
+        record->outcome = ngx_http_hyperlight_record_outcome(rc);
     }
 
     now = ngx_http_hyperlight_now();
@@ -105,28 +104,30 @@ ngx_http_hyperlight_record_end(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 }
 
 
-void
-ngx_http_hyperlight_record_refused(ngx_http_request_t *r,
-    ngx_http_hyperlight_outcome_e outcome)
+/* Of a call that has not failed by itself. */
+
+static ngx_http_hyperlight_outcome_e
+ngx_http_hyperlight_record_outcome(ngx_int_t rc)
 {
-    ngx_http_hyperlight_record_t    *record;
-    ngx_http_hyperlight_loc_conf_t  *hlcf;
-
-    hlcf = ngx_http_get_module_loc_conf(r, ngx_http_hyperlight_module);
-
-    record = ngx_pcalloc(r->pool, sizeof(ngx_http_hyperlight_record_t));
-    if (record == NULL) {
-        return;
+    if (rc == NGX_OK) {
+        return NGX_HTTP_HYPERLIGHT_OK;
     }
 
-    record->guest = &hlcf->guest->name;
-    record->function = &hlcf->function;
-    record->metrics = hlcf->guest->metrics;
-    record->outcome = outcome;
-    record->over = 1;
+    /* NGX_ERROR: what there is cannot be sent, or who reads it is gone */
 
-    ngx_http_hyperlight_record_list(record, r);
-    ngx_http_hyperlight_record_count(record);
+    if (rc == NGX_ERROR || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        || rc == NGX_HTTP_REQUEST_TIME_OUT)
+    {
+        return NGX_HTTP_HYPERLIGHT_ABORTED;
+    }
+
+    /* of a body that is read piece by piece: too large, or malformed */
+
+    if (rc >= NGX_HTTP_BAD_REQUEST && rc < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return NGX_HTTP_HYPERLIGHT_LIMIT;
+    }
+
+    return NGX_HTTP_HYPERLIGHT_ERROR;
 }
 
 

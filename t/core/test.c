@@ -330,8 +330,7 @@ const hl_sink_t  test_sink = {
     test_sink_print,
     test_sink_status,
     test_sink_header,
-    test_sink_body,
-    NULL
+    test_sink_body
 };
 
 

@@ -49,8 +49,8 @@ my $module = $ENV{TEST_NGINX_MODULE}
 my @all;
 
 
-# Sections: main, http, server.  Others: log_level (info), workers (1), start
-# (1).  "wrap" is a command that the master is started through.
+# Sections: main, http, server.  Others: log_level (info), workers (1),
+# connections (512, of a worker), start (1).  "wrap" is a command that the master is started through.
 
 sub new {
     my ($class, %o) = @_;
@@ -60,6 +60,7 @@ sub new {
                                         CLEANUP => !$ENV{TEST_NGINX_LEAVE}),
         log_level => 'info',
         workers   => 1,
+        connections => 512,
         start     => 1,
         wrap      => [],
         allowed   => [],
@@ -159,6 +160,7 @@ $globals
 include main.conf;
 
 events {
+    worker_connections $self->{connections};
 }
 
 http {
