@@ -19,10 +19,12 @@ use constant N => 500;
 my $nginx = HL::Nginx->new(http => <<'EOT', server => <<'EOT');
 hyperlight_guest counter {
     binary guests/counter.elf;
+    slice 1s;
 }
 
 hyperlight_guest upper {
     binary guests/upper.elf;
+    slice 1s;
 }
 EOT
 location /counter {
