@@ -90,27 +90,8 @@ sub started {
 }
 
 
-# What the code adds to the calls of all guests: "guest outcome" => number.
-
 sub counted {
-    my ($code) = @_;
-
-    my $before = status();
-    $code->();
-    my $after = status();
-    my %added;
-
-    for my $guest (keys %$after) {
-        my $calls = $after->{$guest}{calls};
-
-        for my $outcome (keys %$calls) {
-            my $n = $calls->{$outcome}
-                    - ($before->{$guest}{calls}{$outcome} || 0);
-            $added{"$guest $outcome"} = $n if $n;
-        }
-    }
-
-    return \%added;
+    return HL::Status::counted($nginx, @_);
 }
 
 

@@ -22,4 +22,28 @@ sub json {
 }
 
 
+# What the code adds to the calls of all guests: "guest outcome" => number.
+
+sub counted {
+    my ($nginx, $code) = @_;
+
+    my $before = json($nginx);
+    $code->();
+    my $after = json($nginx);
+    my %added;
+
+    for my $guest (keys %$after) {
+        my $calls = $after->{$guest}{calls};
+
+        for my $outcome (keys %$calls) {
+            my $n = $calls->{$outcome}
+                    - ($before->{$guest}{calls}{$outcome} || 0);
+            $added{"$guest $outcome"} = $n if $n;
+        }
+    }
+
+    return \%added;
+}
+
+
 1;
