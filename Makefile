@@ -42,6 +42,8 @@ PACKAGE_LIST += curl            # the demo's client
 PACKAGE_LIST += strace          # t/ioctl.t counts what a request costs
 PACKAGE_LIST += cmake           # t/sdk-install.t builds a guest by it
 PACKAGE_LIST += pkg-config      # and by this
+PACKAGE_LIST += prometheus      # its promtool, for t/status.t
+PACKAGE_LIST += chromium        # and a browser, for the status page
 
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
 
@@ -52,8 +54,9 @@ LINT_PACKAGES := $(B)/lint-packages.stamp
 $(PACKAGES): list = $(PACKAGE_LIST)
 $(LINT_PACKAGES): list = $(LINT_PACKAGE_LIST)
 
-# Debian's nginx starts on port 80 when it is installed, unless policy-rc.d
-# forbids it (invoke-rc.d(8)); a policy that the system has is left alone.
+# Debian's nginx and prometheus start when they are installed, nginx on port
+# 80, unless policy-rc.d forbids it (invoke-rc.d(8)); a policy that the system
+# has is left alone.
 define INSTALL_PACKAGES
 set -e
 policy=/usr/sbin/policy-rc.d
@@ -85,10 +88,12 @@ $(PACKAGES) $(LINT_PACKAGES): Makefile
 	    [ -z "$$root" ] || command -v sudo > /dev/null || { \
 	        echo "there is no sudo: install them as root"; exit 1; }; \
 	    $$root sh -c "$$INSTALL_PACKAGES" sh $$missing < /dev/null; \
-	    case " $$missing " in *" nginx "*) \
-	        echo "nginx was not started, but will be at the next boot;" \
-	             "systemctl disable nginx prevents that" ;; \
-	    esac; \
+	    for daemon in nginx prometheus; do \
+	        case " $$missing " in *" $$daemon "*) \
+	            echo "$$daemon was not started, but will be at the next" \
+	                 "boot; systemctl disable $$daemon prevents that" ;; \
+	        esac; \
+	    done; \
 	fi
 	@mkdir -p $(@D) && touch $@
 

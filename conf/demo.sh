@@ -50,8 +50,8 @@ run() {
         || fail "port $port is taken: make run PORT=$((port + 1))"
 
     prepare
-    echo "http://127.0.0.1:$port/hello, /upper, /counter, /crash, /spin, /page;" \
-         "Ctrl-C stops it"
+    echo "http://127.0.0.1:$port/hello, /upper, /counter, /crash, /spin," \
+         "/page, /status; Ctrl-C stops it"
     exec nginx -p "$prefix/" -c demo.conf \
         -g 'daemon off; error_log stderr info;'
 }

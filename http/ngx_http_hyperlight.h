@@ -58,6 +58,9 @@ typedef struct ngx_http_hyperlight_sandbox_s
                                             ngx_http_hyperlight_sandbox_t;
 
 
+#include "ngx_http_hyperlight_metrics.h"
+
+
 /* A "hyperlight_guest" block, or a name that waits for its block. */
 typedef struct {
     ngx_str_t                         name;
@@ -79,6 +82,8 @@ typedef struct {
     u_char                           *file_name;  /* where it is used, then */
     ngx_uint_t                        line;       /* where the block starts */
     unsigned                          defined:1;
+
+    ngx_http_hyperlight_metrics_t    *metrics;
 } ngx_http_hyperlight_guest_t;
 
 
@@ -184,6 +189,8 @@ struct ngx_http_hyperlight_ctx_s {
     /* request headers that were joined for the guest */
     u_char                           *joined;
     size_t                            joined_size;
+
+    ngx_http_hyperlight_record_t      record;
 };
 
 
@@ -192,6 +199,7 @@ struct ngx_http_hyperlight_sandbox_s {
     ngx_http_hyperlight_pool_t       *pool;
     ngx_http_hyperlight_ctx_t        *ctx;        /* NULL: nobody's */
     hl_sandbox_t                     *core;
+    uint64_t                          rebuilds;   /* counted */
 };
 
 
@@ -205,9 +213,11 @@ struct ngx_http_hyperlight_pool_s {
     ngx_int_t                         ident;
 
     ngx_uint_t                        count;
+    ngx_uint_t                        in_use;
     ngx_queue_t                       free;       /* the warmest first */
     ngx_queue_t                       taken;
     ngx_http_hyperlight_sandbox_t    *used;       /* to be restored */
+    ngx_http_hyperlight_record_t     *owed;       /* its pages, then */
 
     ngx_queue_t                       waiting;    /* the first one first */
     ngx_uint_t                        waiting_count;
@@ -310,6 +320,9 @@ void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_slice_handler(ngx_event_t *ev);
 
+/* In nanoseconds: nginx's own clock stands still while a guest runs. */
+uint64_t ngx_http_hyperlight_now(void);
+
 /* Out of every queue, without a sandbox; "end": also what it has begun. */
 void ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx,
     ngx_uint_t end);
@@ -399,8 +412,8 @@ ngx_int_t ngx_http_hyperlight_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 
-/* 503, with Retry-After. */
-ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_request_t *r);
+/* No sandbox was to be had: 503, with Retry-After. */
+ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_hyperlight_ctx_t *ctx);
 
 /* Begins the call with all that the request has: NGX_OK, or a status. */
 ngx_int_t ngx_http_hyperlight_begin(ngx_http_hyperlight_ctx_t *ctx,

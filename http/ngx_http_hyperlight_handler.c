@@ -38,6 +38,9 @@ ngx_http_hyperlight_handler(ngx_http_request_t *r)
                       &ctx->guest->name, r->headers_in.content_length_n,
                       room);
 
+        ngx_http_hyperlight_record_begin(ctx);
+        ngx_http_hyperlight_record_end(ctx, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE);
+
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 

@@ -37,8 +37,6 @@
  * when it streams, till its next piece is due.
  */
 
-#include <time.h>
-
 #include "ngx_http_hyperlight.h"
 
 
@@ -54,13 +52,14 @@ static ngx_int_t ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx,
 static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 static void ngx_http_hyperlight_timer_handler(ngx_event_t *ev);
-static uint64_t ngx_http_hyperlight_now(void);
 
 
 void
 ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_int_t  rc;
+
+    ngx_http_hyperlight_record_begin(ctx);
 
     ctx->timer.handler = ngx_http_hyperlight_timer_handler;
     ctx->timer.data = ctx;
@@ -86,8 +85,7 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
-    ngx_http_hyperlight_done(ctx,
-                             ngx_http_hyperlight_unavailable(ctx->request));
+    ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_unavailable(ctx));
 }
 
 
@@ -364,7 +362,7 @@ ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
         ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,
                                 ": no sandbox was free within %M ms",
                                 ctx->guest->queue_timeout);
-        rc = ngx_http_hyperlight_unavailable(ctx->request);
+        rc = ngx_http_hyperlight_unavailable(ctx);
 
     } else {
         rc = ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
@@ -410,6 +408,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
     r = ctx->request;
     pool = ctx->pool;
 
+    ngx_http_hyperlight_record_end(ctx, rc);
     ngx_http_hyperlight_leave(ctx, 1);
 
     ngx_http_hyperlight_leave_body(ctx);
@@ -434,9 +433,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 }
 
 
-/* nginx's own clock stands still while a guest runs. */
-
-static uint64_t
+uint64_t
 ngx_http_hyperlight_now(void)
 {
     struct timespec  ts;

@@ -109,6 +109,7 @@ ngx_http_hyperlight_gone(void *data)
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
+    ngx_http_hyperlight_record_end(ctx, NGX_HTTP_CLIENT_CLOSED_REQUEST);
     ngx_http_hyperlight_leave(ctx, 0);
     ngx_http_hyperlight_settle(ctx->pool);
 }

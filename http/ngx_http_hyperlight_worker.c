@@ -7,8 +7,6 @@
  * All of it goes with the cycle's pool.
  */
 
-#include <signal.h>
-
 #include "ngx_http_hyperlight.h"
 
 

@@ -232,6 +232,7 @@ refused("$_->[0] at $_->[1]",
     for ['hyperlight_guest',     'main',   "hyperlight_guest g { $binary }"],
         ['hyperlight_guest',     'server', "hyperlight_guest g { $binary }"],
         ['hyperlight_required',  'server', 'hyperlight_required on;'],
+        ['hyperlight_status',    'server', 'hyperlight_status;'],
         ['hyperlight_pass',      'http',   'hyperlight_pass g f;'],
         ['hyperlight_pass',      'server', 'hyperlight_pass g f;'],
         ['hyperlight_cpu_limit', 'main',   'hyperlight_cpu_limit 1s;'],
@@ -247,6 +248,20 @@ refused('hyperlight_required twice',
         http => 'hyperlight_required on; hyperlight_required on;');
 
 accepted('hyperlight_required on', http => "hyperlight_required on; $guest");
+
+refused('hyperlight_status with an argument',
+        'invalid number of arguments in "hyperlight_status" directive'
+        . ' in server.conf:1',
+        server => 'location / { hyperlight_status x; }');
+
+refused('hyperlight_status twice',
+        '"hyperlight_status" directive is duplicate in server.conf:1',
+        server => 'location / { hyperlight_status; hyperlight_status; }');
+
+accepted('hyperlight_status', server => 'location / { hyperlight_status; }');
+
+accepted('variables without a guest',
+         http => 'log_format x "$hyperlight_outcome$hyperlight_pages";');
 
 accepted('a guest that is used before its block', server => '',
          http => "server { listen 127.0.0.1:" . HL::Nginx::free_port()
