@@ -67,6 +67,7 @@ $(PICOLIBC)/origin: guest-always
 	@echo '$(PICOLIBC_SRC)' | cmp -s - $@ || echo '$(PICOLIBC_SRC)' >$@
 
 $(PICOLIBC)/built: $(GUEST)/picolibc/fetch $(GUEST)/picolibc/build \
+                   $(GUEST)/../tools/debian-source \
                    $(GUEST)/picolibc/cross.txt $(PICOLIBC)/origin \
                    | $(PACKAGES)
 	PICOLIBC_SRC='$(PICOLIBC_SRC)' $(GUEST)/picolibc/fetch $(PICOLIBC)
