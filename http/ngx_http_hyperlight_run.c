@@ -27,9 +27,9 @@
  * whatever becomes of it, the client sees either all of it or an error.
  */
 
-#include <time.h>
-
 #include "ngx_http_hyperlight.h"
+
+#include <time.h>
 
 
 static void ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx);
