@@ -32,8 +32,8 @@ PACKAGE_LIST += linux-libc-dev  # linux/kvm.h
 PACKAGE_LIST += libelf-dev      # core reads guest files with libelf
 PACKAGE_LIST += nginx           # the server that tests and demo start
 PACKAGE_LIST += nginx-dev       # its headers and configure, for the module
-PACKAGE_LIST += dpkg-dev        # apt-get source, for picolibc's tar file
-PACKAGE_LIST += xz-utils        # unpacks it, should it be an .xz
+PACKAGE_LIST += dpkg-dev        # apt-get source, for picolibc and nginx
+PACKAGE_LIST += xz-utils        # unpacks a tar file, should it be an .xz
 PACKAGE_LIST += meson           # builds picolibc
 PACKAGE_LIST += ninja-build     # meson's hands
 PACKAGE_LIST += libcmocka-dev   # unit tests of core
@@ -108,7 +108,8 @@ elif ! ( : <> /dev/kvm ) 2> /dev/null; then
 fi
 endef
 
-kvm_goals := demo run test core-test picolibc-test prove bench
+kvm_goals := demo run test core-test picolibc-test prove bench \
+             test-nginx-newest
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -120,7 +121,7 @@ endif
 
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
-include t/core/core-test.mk t/bench/bench.mk t/t.mk
+include t/core/core-test.mk t/bench/bench.mk t/t.mk t/nginx/nginx.mk
 
 
 demo: all
@@ -173,10 +174,13 @@ help:
 	@echo 'make demo       show it: nginx, requests by curl, their answers'
 	@echo 'make run        the demo server in the foreground (PORT=8080)'
 	@echo 'make test       all tests'
+	@echo 'make test-nginx-newest'
+	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
 	@echo 'make clean      remove the build folder'
 	@echo
 	@echo 'B=DIR builds there, not in ./build;'
-	@echo 'PICOLIBC_SRC=DIR|TARBALL takes picolibc from there.'
+	@echo 'PICOLIBC_SRC=DIR|TARBALL takes picolibc from there;'
+	@echo 'NGINX_NEWEST_SRC=DIR|TARBALL takes the newest nginx from there.'

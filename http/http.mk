@@ -48,7 +48,8 @@ $(MODULE_DIR)/input: module-always
 
 # nginx's own make has all dependencies but this one.
 
-$(MODULE_DIR)/Makefile: $(http_root)/config $(MODULE_DIR)/input | $(PACKAGES)
+$(MODULE_DIR)/Makefile: $(http_root)/config $(MODULE_DIR)/input \
+                        $(wildcard $(NGINX_SRC)/conf_flags) | $(PACKAGES)
 	@echo 'configuring the module for $(NGINX_SRC)'
 	@cd $(NGINX_SRC) && bash -c '. ./conf_flags && \
 	    ./configure "$${NGX_CONF_FLAGS[@]}" "$$@"' bash \
