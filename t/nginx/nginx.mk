@@ -14,6 +14,11 @@
 #         NGINX_CC_OPT='-g -O1 -fsanitize=address -DNGX_DEBUG_PALLOC=1' \
 #         NGINX_LD_OPT=-fsanitize=address
 #
+# That one needs ASAN_OPTIONS=detect_odr_violation=0:detect_leaks=0: a module
+# has names of nginx's own, and nginx leaves memory to its exit.  t/steady.t
+# sees memory grow, unless quarantine_size_mb=0 and
+# thread_local_quarantine_size_kb=0 are there, too.
+#
 # Part of the Makefile above, behind http/http.mk and t/t.mk.
 
 NGINX_FETCHED ?= $(B)/nginx-source
