@@ -45,12 +45,21 @@ PACKAGE_LIST += pkg-config      # and by this
 
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
 
+DEB_PACKAGE_LIST += debhelper   # builds the packages
+
+DEB_TEST_PACKAGE_LIST += debootstrap    # a clean system for them
+DEB_TEST_PACKAGE_LIST += lintian        # knows what packages should be
+
 # Fragments have $(PACKAGES) as an order-only prerequisite of their builds.
 PACKAGES := $(B)/packages.stamp
 LINT_PACKAGES := $(B)/lint-packages.stamp
+DEB_PACKAGES := $(B)/deb-packages.stamp
+DEB_TEST_PACKAGES := $(B)/deb-test-packages.stamp
 
 $(PACKAGES): list = $(PACKAGE_LIST)
 $(LINT_PACKAGES): list = $(LINT_PACKAGE_LIST)
+$(DEB_PACKAGES): list = $(DEB_PACKAGE_LIST)
+$(DEB_TEST_PACKAGES): list = $(DEB_TEST_PACKAGE_LIST)
 
 # Debian's nginx starts on port 80 when it is installed, unless policy-rc.d
 # forbids it (invoke-rc.d(8)); a policy that the system has is left alone.
@@ -70,7 +79,7 @@ endef
 export INSTALL_PACKAGES
 
 # apt is called only when a package is missing.
-$(PACKAGES) $(LINT_PACKAGES): Makefile
+$(PACKAGES) $(LINT_PACKAGES) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES): Makefile
 	@set -e; missing=; root=; \
 	for package in $(list); do \
 	    case $$(dpkg-query -W -f '$${db:Status-Status}' $$package \
@@ -109,7 +118,7 @@ fi
 endef
 
 kvm_goals := demo run test core-test picolibc-test prove bench \
-             test-nginx-newest
+             test-nginx-newest deb-test
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -122,6 +131,7 @@ endif
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
 include t/core/core-test.mk t/bench/bench.mk t/t.mk t/nginx/nginx.mk
+include pkg/pkg.mk
 
 
 demo: all
@@ -179,6 +189,8 @@ help:
 	@echo 'make bench      what a request costs on this machine'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
+	@echo 'make deb        Debian packages'
+	@echo 'make deb-test   try them in a clean Debian system; as root'
 	@echo 'make clean      remove the build folder'
 	@echo
 	@echo 'B=DIR builds there, not in ./build;'

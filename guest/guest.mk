@@ -68,6 +68,7 @@ $(PICOLIBC)/origin: guest-always
 
 $(PICOLIBC)/built: $(GUEST)/picolibc/fetch $(GUEST)/picolibc/build \
                    $(GUEST)/../tools/debian-source \
+                   $(GUEST)/../tools/debian-mirror \
                    $(GUEST)/picolibc/cross.txt $(PICOLIBC)/origin \
                    | $(PACKAGES)
 	PICOLIBC_SRC='$(PICOLIBC_SRC)' $(GUEST)/picolibc/fetch $(PICOLIBC)

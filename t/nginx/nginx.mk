@@ -47,6 +47,7 @@ $(NGINX_FETCHED)/origin: nginx-always
 	|| echo '$(NGINX_NEWEST_SRC)' >$@
 
 $(NGINX_FETCHED)/fetched: t/nginx/fetch tools/debian-source \
+                          tools/debian-mirror \
                           $(NGINX_FETCHED)/origin | $(PACKAGES)
 	NGINX_NEWEST_SRC='$(NGINX_NEWEST_SRC)' t/nginx/fetch $(@D)
 	@touch $@
