@@ -32,8 +32,8 @@ PACKAGE_LIST += linux-libc-dev  # linux/kvm.h
 PACKAGE_LIST += libelf-dev      # core reads guest files with libelf
 PACKAGE_LIST += nginx           # the server that tests and demo start
 PACKAGE_LIST += nginx-dev       # its headers and configure, for the module
-PACKAGE_LIST += dpkg-dev        # apt-get source, for picolibc's tar file
-PACKAGE_LIST += xz-utils        # unpacks it, should it be an .xz
+PACKAGE_LIST += dpkg-dev        # apt-get source, for picolibc and nginx
+PACKAGE_LIST += xz-utils        # unpacks a tar file, should it be an .xz
 PACKAGE_LIST += meson           # builds picolibc
 PACKAGE_LIST += ninja-build     # meson's hands
 PACKAGE_LIST += libcmocka-dev   # unit tests of core
@@ -47,12 +47,21 @@ PACKAGE_LIST += chromium        # and a browser, for the status page
 
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
 
+DEB_PACKAGE_LIST += debhelper   # builds the packages
+
+DEB_TEST_PACKAGE_LIST += debootstrap    # a clean system for them
+DEB_TEST_PACKAGE_LIST += lintian        # knows what packages should be
+
 # Fragments have $(PACKAGES) as an order-only prerequisite of their builds.
 PACKAGES := $(B)/packages.stamp
 LINT_PACKAGES := $(B)/lint-packages.stamp
+DEB_PACKAGES := $(B)/deb-packages.stamp
+DEB_TEST_PACKAGES := $(B)/deb-test-packages.stamp
 
 $(PACKAGES): list = $(PACKAGE_LIST)
 $(LINT_PACKAGES): list = $(LINT_PACKAGE_LIST)
+$(DEB_PACKAGES): list = $(DEB_PACKAGE_LIST)
+$(DEB_TEST_PACKAGES): list = $(DEB_TEST_PACKAGE_LIST)
 
 # Debian's nginx and prometheus start when they are installed, nginx on port
 # 80, unless policy-rc.d forbids it (invoke-rc.d(8)); a policy that the system
@@ -73,7 +82,7 @@ endef
 export INSTALL_PACKAGES
 
 # apt is called only when a package is missing.
-$(PACKAGES) $(LINT_PACKAGES): Makefile
+$(PACKAGES) $(LINT_PACKAGES) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES): Makefile
 	@set -e; missing=; root=; \
 	for package in $(list); do \
 	    case $$(dpkg-query -W -f '$${db:Status-Status}' $$package \
@@ -113,7 +122,8 @@ elif ! ( : <> /dev/kvm ) 2> /dev/null; then
 fi
 endef
 
-kvm_goals := demo run test core-test picolibc-test prove bench
+kvm_goals := demo run test core-test picolibc-test prove bench \
+             test-nginx-newest deb-test
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -125,7 +135,8 @@ endif
 
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
-include t/core/core-test.mk t/bench/bench.mk t/t.mk
+include t/core/core-test.mk t/bench/bench.mk t/t.mk t/nginx/nginx.mk
+include pkg/pkg.mk
 
 
 demo: all
@@ -178,10 +189,15 @@ help:
 	@echo 'make demo       show it: nginx, requests by curl, their answers'
 	@echo 'make run        the demo server in the foreground (PORT=8080)'
 	@echo 'make test       all tests'
+	@echo 'make test-nginx-newest'
+	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
+	@echo 'make deb        Debian packages'
+	@echo 'make deb-test   try them in a clean Debian system; as root'
 	@echo 'make clean      remove the build folder'
 	@echo
 	@echo 'B=DIR builds there, not in ./build;'
-	@echo 'PICOLIBC_SRC=DIR|TARBALL takes picolibc from there.'
+	@echo 'PICOLIBC_SRC=DIR|TARBALL takes picolibc from there;'
+	@echo 'NGINX_NEWEST_SRC=DIR|TARBALL takes the newest nginx from there.'

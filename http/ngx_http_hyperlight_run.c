@@ -39,6 +39,8 @@
 
 #include "ngx_http_hyperlight.h"
 
+#include <time.h>
+
 
 static void ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_begin_call(

@@ -9,6 +9,8 @@
 
 #include "ngx_http_hyperlight.h"
 
+#include <signal.h>
+
 
 #define NGX_HTTP_HYPERLIGHT_RETRY_MIN  1000
 #define NGX_HTTP_HYPERLIGHT_RETRY_MAX  30000
