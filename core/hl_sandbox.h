@@ -39,6 +39,7 @@ typedef struct {
     size_t                         raw_function_count;
     const hl_sink_t               *sink;
     hl_log_level_t                 log_level;
+    bool                           check_restore;
 } hl_bindings_t;
 
 

@@ -72,6 +72,8 @@ static const ngx_http_hyperlight_outcome_t  ngx_http_hyperlight_outcomes[] = {
     [HL_ERR_RESULT_TYPE] =
         { NGX_HTTP_BAD_GATEWAY, NGX_LOG_ERR },
     [HL_AGAIN] =
+        { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_INEXACT] =
         { NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT }
 };
 

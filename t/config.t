@@ -226,6 +226,7 @@ refused("$_->[0] at $_->[1]",
     for ['hyperlight_guest',     'main',   "hyperlight_guest g { $binary }"],
         ['hyperlight_guest',     'server', "hyperlight_guest g { $binary }"],
         ['hyperlight_required',  'server', 'hyperlight_required on;'],
+        ['hyperlight_check_restore', 'server', 'hyperlight_check_restore on;'],
         ['hyperlight_pass',      'http',   'hyperlight_pass g f;'],
         ['hyperlight_pass',      'server', 'hyperlight_pass g f;'],
         ['hyperlight_cpu_limit', 'main',   'hyperlight_cpu_limit 1s;'];

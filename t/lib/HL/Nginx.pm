@@ -50,7 +50,8 @@ my @all;
 
 
 # Sections: main, http, server.  Others: log_level (info), workers (1), start
-# (1).  "wrap" is a command that the master is started through.
+# (1), check_restore (1; 0 in tests that count or measure what a request
+# costs).  "wrap" is a command that the master is started through.
 
 sub new {
     my ($class, %o) = @_;
@@ -61,6 +62,7 @@ sub new {
         log_level => 'info',
         workers   => 1,
         start     => 1,
+        check_restore => 1,
         wrap      => [],
         allowed   => [],
         %o,
@@ -136,6 +138,7 @@ sub configure {
     my $dir = $self->dir;
     my $user = $> == 0 ? 'user ' . USER . ';' : '';
     my $globals = $ENV{TEST_NGINX_GLOBALS} || '';
+    my $check = $self->{check_restore} ? 'hyperlight_check_restore on;' : '';
 
     for my $section (qw(main http server)) {
         $self->{$section} = $o{$section} if defined $o{$section};
@@ -164,6 +167,7 @@ events {
 http {
     access_log off;
     $temp
+    $check
     include http.conf;
 
     server {
