@@ -44,6 +44,7 @@ PACKAGE_LIST += cmake           # t/sdk-install.t builds a guest by it
 PACKAGE_LIST += pkg-config      # and by this
 
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
+LINT_PACKAGE_LIST += libclang-rt-dev  # sanitizers and libFuzzer: make fuzz
 
 # Fragments have $(PACKAGES) as an order-only prerequisite of their builds.
 PACKAGES := $(B)/packages.stamp
@@ -108,7 +109,8 @@ elif ! ( : <> /dev/kvm ) 2> /dev/null; then
 fi
 endef
 
-kvm_goals := demo run test core-test picolibc-test prove bench
+kvm_goals := demo run test core-test picolibc-test prove bench \
+             fuzz fuzz-short fuzz-replay fuzz-vm
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -120,7 +122,7 @@ endif
 
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
-include t/core/core-test.mk t/bench/bench.mk t/t.mk
+include t/core/core-test.mk t/bench/bench.mk t/fuzz/fuzz.mk t/t.mk
 
 
 demo: all
@@ -143,17 +145,18 @@ lint: lint-core lint-guests guest-warnings tools-warnings module-lint
 lint-core lint-guests guest-warnings tools-warnings module-lint: \
     | $(PACKAGES) $(LINT_PACKAGES)
 
-lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c)
+lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c) \
+                     $(fuzz_lint)
 lint-core:
 	@set -e; for cc in gcc clang; do \
 	    for source in $(sources); do \
 	        echo "$$cc $$source"; \
-	        $$cc -std=gnu11 -O2 -Icore -It/core $(CORE_WARNINGS) \
+	        $$cc -std=gnu11 -O2 -Icore -It/core -It/fuzz $(CORE_WARNINGS) \
 	            -Werror -c -o /dev/null $$source; \
 	    done; \
 	done
 
-lint-guests: sources = $(wildcard t/guests/*.c t/*/guests/*.c)
+lint-guests: sources = $(wildcard t/guests/*.c t/*/guests/*.c t/fuzz/arena.c)
 lint-guests: sdk
 	@set -e; for cc in gcc clang; do \
 	    for source in $(sources); do \
@@ -174,6 +177,7 @@ help:
 	@echo 'make run        the demo server in the foreground (PORT=8080)'
 	@echo 'make test       all tests'
 	@echo 'make bench      what a request costs on this machine'
+	@echo 'make fuzz       fuzz targets, TIME=600 seconds each; fuzz-short'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
 	@echo 'make clean      remove the build folder'
