@@ -21,7 +21,7 @@ FUZZ_ARGS ?=
 
 fuzz_sanitize := -fsanitize=address,undefined,fuzzer-no-link \
                  -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-fuzz_cflags   := -std=gnu11 -O1 -g $(fuzz_sanitize)
+fuzz_cflags   := -std=gnu11 -O2 -g $(fuzz_sanitize)
 
 fuzz_sources := $(sort $(wildcard t/fuzz/fuzz_*.c))
 fuzz_names   := $(fuzz_sources:t/fuzz/fuzz_%.c=%)

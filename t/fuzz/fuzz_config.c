@@ -8,7 +8,11 @@
  * files that the seeds name lie in the folder that is the prefix: a guest, a
  * file for init_data, one to be included.
  *
- *     input   text
+ * Most texts would end at the first mistake, so a part can be left out: with
+ * bit 0 of the first byte the guest has its binary already, with bit 1 the
+ * closing brace is appended.
+ *
+ *     input   what is left out (1), text
  */
 
 #include <sys/stat.h>
@@ -20,8 +24,12 @@
 #define FUZZ_INCLUDED   "stack 32k;\n"
 
 
-static ngx_cycle_t  fuzz_cycle;
-static char         fuzz_prefix[] = "/tmp/hl-fuzz-XXXXXX";
+#define FUZZ_BINARY     1
+#define FUZZ_BRACE      2
+
+static ngx_cycle_t   fuzz_cycle;
+static hl_guest_t   *fuzz_guest;
+static char          fuzz_prefix[] = "/tmp/hl-fuzz-XXXXXX";
 
 
 static void
@@ -43,9 +51,10 @@ fuzz_write(const char *name, const void *data, size_t size)
 static void
 fuzz_files(void)
 {
-    FILE    *file;
-    size_t   size;
-    u_char   guest[4096];
+    FILE        *file;
+    size_t       size;
+    u_char       guest[4096];
+    hl_error_t   err;
 
     fuzz_check(mkdtemp(fuzz_prefix) != NULL);
 
@@ -57,6 +66,9 @@ fuzz_files(void)
     fuzz_write("g", guest, size);
     fuzz_write("d", FUZZ_INIT_DATA, sizeof(FUZZ_INIT_DATA) - 1);
     fuzz_write("i", FUZZ_INCLUDED, sizeof(FUZZ_INCLUDED) - 1);
+
+    fuzz_check(hl_guest_from_buffer(&fuzz_guest, guest, size, "g", &err)
+               == HL_OK);
 }
 
 
@@ -124,17 +136,21 @@ fuzz_check_guest(const ngx_http_hyperlight_guest_t *guest)
 /* The text's copy is what nginx's buffer of a file would hold. */
 static void
 fuzz_file(ngx_conf_t *cf, ngx_conf_file_t *file, ngx_buf_t *b,
-    const uint8_t *data, size_t size)
+    const uint8_t *data, size_t size, ngx_uint_t brace)
 {
     ngx_memzero(file, sizeof(ngx_conf_file_t));
     ngx_memzero(b, sizeof(ngx_buf_t));
 
-    b->start = ngx_pnalloc(cf->pool, size + 1);
+    b->start = ngx_pnalloc(cf->pool, size + brace);
     fuzz_check(b->start != NULL);
-    ngx_memcpy(b->start, data, size);
 
     b->pos = b->start;
-    b->last = b->start + size;
+    b->last = ngx_cpymem(b->start, data, size);
+
+    if (brace) {
+        *b->last++ = '}';
+    }
+
     b->end = b->last;
     b->temporary = 1;
 
@@ -142,8 +158,8 @@ fuzz_file(ngx_conf_t *cf, ngx_conf_file_t *file, ngx_buf_t *b,
 
     file->file.fd = STDIN_FILENO;
     ngx_str_set(&file->file.name, "fuzz.conf");
-    file->file.offset = (off_t) size;
-    file->file.info.st_size = (off_t) size;
+    file->file.offset = b->last - b->start;
+    file->file.info.st_size = b->last - b->start;
     file->buffer = b;
     file->line = 1;
 
@@ -160,6 +176,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ngx_conf_file_t                   file;
     ngx_http_hyperlight_guest_t     **guest;
     ngx_http_hyperlight_main_conf_t   hmcf;
+
+    if (size < 1) {
+        return 0;
+    }
 
     ngx_memzero(&cf, sizeof(cf));
     ngx_memzero(&hmcf, sizeof(hmcf));
@@ -183,7 +203,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ngx_str_set(&arg[0], "hyperlight_guest");
     ngx_str_set(&arg[1], "g");
 
-    fuzz_file(&cf, &file, &b, data, size);
+    fuzz_file(&cf, &file, &b, data + 1, size - 1,
+              (data[0] & FUZZ_BRACE) ? 1 : 0);
+
+    if (data[0] & FUZZ_BINARY) {
+        ngx_http_hyperlight_guest_get(&cf, &hmcf, &arg[1])->binary =
+                                                                fuzz_guest;
+    }
 
     if (ngx_http_hyperlight_guest_block(&cf, NULL, &hmcf) == NGX_CONF_OK) {
         guest = hmcf.guests.elts;
