@@ -46,6 +46,7 @@ PACKAGE_LIST += prometheus      # its promtool, for t/status.t
 PACKAGE_LIST += chromium        # and a browser, for the status page
 
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
+LINT_PACKAGE_LIST += libclang-rt-dev  # sanitizers and libFuzzer: make fuzz
 
 DEB_PACKAGE_LIST += debhelper   # builds the packages
 
@@ -123,7 +124,8 @@ fi
 endef
 
 kvm_goals := demo run test core-test picolibc-test prove bench \
-             test-nginx-newest deb-test
+             test-nginx-newest deb-test \
+             fuzz fuzz-short fuzz-replay fuzz-vm
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -135,8 +137,8 @@ endif
 
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
-include t/core/core-test.mk t/bench/bench.mk t/t.mk t/nginx/nginx.mk
-include pkg/pkg.mk
+include t/core/core-test.mk t/bench/bench.mk t/fuzz/fuzz.mk t/t.mk
+include t/nginx/nginx.mk pkg/pkg.mk
 
 
 demo: all
@@ -159,17 +161,18 @@ lint: lint-core lint-guests guest-warnings tools-warnings module-lint
 lint-core lint-guests guest-warnings tools-warnings module-lint: \
     | $(PACKAGES) $(LINT_PACKAGES)
 
-lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c)
+lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c) \
+                     $(fuzz_lint)
 lint-core:
 	@set -e; for cc in gcc clang; do \
 	    for source in $(sources); do \
 	        echo "$$cc $$source"; \
-	        $$cc -std=gnu11 -O2 -Icore -It/core $(CORE_WARNINGS) \
+	        $$cc -std=gnu11 -O2 -Icore -It/core -It/fuzz $(CORE_WARNINGS) \
 	            -Werror -c -o /dev/null $$source; \
 	    done; \
 	done
 
-lint-guests: sources = $(wildcard t/guests/*.c t/*/guests/*.c)
+lint-guests: sources = $(wildcard t/guests/*.c t/*/guests/*.c t/fuzz/arena.c)
 lint-guests: sdk
 	@set -e; for cc in gcc clang; do \
 	    for source in $(sources); do \
@@ -192,6 +195,7 @@ help:
 	@echo 'make test-nginx-newest'
 	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine'
+	@echo 'make fuzz       fuzz targets, TIME=600 seconds each; fuzz-short'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
 	@echo 'make deb        Debian packages'

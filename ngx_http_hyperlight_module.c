@@ -43,6 +43,13 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       offsetof(ngx_http_hyperlight_main_conf_t, required),
       NULL },
 
+    { ngx_string("hyperlight_check_restore"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_main_conf_t, check_restore),
+      NULL },
+
     { ngx_string("hyperlight_pass"),
       NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_TAKE2,
       ngx_http_hyperlight_pass,
@@ -141,6 +148,7 @@ ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf)
     }
 
     hmcf->required = NGX_CONF_UNSET;
+    hmcf->check_restore = NGX_CONF_UNSET;
     hmcf->kvm_fd = NGX_INVALID_FILE;
 
     return hmcf;
@@ -156,6 +164,7 @@ ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_hyperlight_guest_t  **guest;
 
     ngx_conf_init_value(hmcf->required, 0);
+    ngx_conf_init_value(hmcf->check_restore, 0);
 
     guest = hmcf->guests.elts;
 
@@ -168,6 +177,8 @@ ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf)
                           guest[i]->line);
             return NGX_CONF_ERROR;
         }
+
+        guest[i]->config.check_restore = hmcf->check_restore;
     }
 
     if (hmcf->guests.nelts == 0) {

@@ -76,6 +76,7 @@ const hl_platform_t  hl_kvm_platform = {
     hl_kvm_settle,
     hl_kvm_state_save,
     hl_kvm_reset,
+    hl_kvm_check,
     hl_kvm_rebind,
     hl_kvm_tsc,
     hl_kvm_get_log,

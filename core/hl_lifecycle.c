@@ -55,6 +55,7 @@ hl_sandbox_bind(hl_sandbox_t *sb, const hl_config_t *config)
     sb->bindings.services = config->services;
     sb->bindings.sink = config->sink;
     sb->bindings.log_level = config->log_level;
+    sb->bindings.check_restore = config->check_restore;
 }
 
 

@@ -84,6 +84,11 @@ typedef struct {
     hl_status_t  (*reset)(hl_vm_t *vm, const hl_vcpu_state_t *state,
                           bool *rebuilt, hl_error_t *err);
 
+    /* After a restore to "state", with the park as the entry point: whether
+       all of the vCPU is as it has to be.  HL_ERR_INEXACT: it is not. */
+    hl_status_t  (*check)(hl_vm_t *vm, const hl_vcpu_state_t *state,
+                          hl_error_t *err);
+
     /* From the next reset() on, the VM is one of this image, which has the
        same layout. */
     void         (*rebind)(hl_vm_t *vm, const hl_image_t *image);

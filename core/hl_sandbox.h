@@ -40,6 +40,7 @@ typedef struct {
     const hl_services_t           *services;
     const hl_sink_t               *sink;
     hl_log_level_t                 log_level;
+    bool                           check_restore;
 } hl_bindings_t;
 
 

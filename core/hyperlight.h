@@ -71,7 +71,8 @@ typedef enum {
     HL_ERR_SNAPSHOT_LAYOUT,     /* the snapshot is of another layout */
     HL_ERR_SNAPSHOT_FUNCTIONS,  /* it needs host functions that lack here */
     HL_ERR_RESULT_TYPE,         /* the result is not of the type expected */
-    HL_AGAIN                    /* no error: the answer comes later */
+    HL_AGAIN,                   /* no error: the answer comes later */
+    HL_ERR_INEXACT              /* check_restore has found a difference */
 } hl_status_t;
 
 
@@ -321,6 +322,8 @@ typedef struct {
     size_t                         raw_function_count;
     const hl_services_t           *services;
     const hl_sink_t               *sink;
+
+    bool                           check_restore; /* for tests */
 } hl_config_t;
 
 /*
@@ -592,6 +595,11 @@ void hl_snapshot_release(hl_snapshot_t *snapshot);
  * the sandbox that was frozen must be here, with the same signatures
  * (HL_ERR_SNAPSHOT_LAYOUT, HL_ERR_SNAPSHOT_FUNCTIONS: nothing is changed).
  * HL_ERR_SYSTEM leaves it unrecoverable.
+ *
+ * With check_restore all of memory and of the vCPU's state is compared with
+ * the snapshot then: HL_ERR_INEXACT names the first difference, leaves the
+ * sandbox unrecoverable, and is a defect of core's, never the guest's.  It
+ * costs much, above all with a large heap.
  */
 hl_status_t hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
     hl_error_t *err);

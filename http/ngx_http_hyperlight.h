@@ -92,6 +92,7 @@ typedef struct {
                                      /* of ngx_http_hyperlight_guest_t * */
     ngx_http_hyperlight_guest_t      *first;      /* block in the file */
     ngx_flag_t                        required;
+    ngx_flag_t                        check_restore;
     ngx_fd_t                          kvm_fd;
     ngx_http_hyperlight_worker_t     *worker;     /* NULL in the master */
 } ngx_http_hyperlight_main_conf_t;

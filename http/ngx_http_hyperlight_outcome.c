@@ -118,6 +118,9 @@ static const ngx_http_hyperlight_outcome_t  ngx_http_hyperlight_outcomes[] = {
           NGX_HTTP_BAD_GATEWAY, NGX_LOG_ERR },
     [HL_AGAIN] =
         { NGX_HTTP_HYPERLIGHT_ERROR,
+          NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_INEXACT] =
+        { NGX_HTTP_HYPERLIGHT_ERROR,
           NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT }
 };
 

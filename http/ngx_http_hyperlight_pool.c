@@ -377,6 +377,7 @@ void
 ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool)
 {
     hl_error_t                      err;
+    ngx_uint_t                      level;
     ngx_http_hyperlight_sandbox_t  *sandbox;
 
     sandbox = pool->used;
@@ -396,9 +397,15 @@ ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool)
 
     pool->owed = NULL;
 
-    ngx_log_error(NGX_LOG_CRIT, pool->worker->log, 0,
+    level = (err.status == HL_ERR_INEXACT) ? NGX_LOG_ALERT : NGX_LOG_CRIT;
+
+    ngx_log_error(level, pool->worker->log, 0,
                   "hyperlight: guest \"%V\" was not restored: %s",
                   &pool->guest->name, err.text);
+
+    if (err.status == HL_ERR_INEXACT) {
+        ngx_debug_point();
+    }
 
     ngx_http_hyperlight_sandbox_drop(sandbox);
 

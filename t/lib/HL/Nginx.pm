@@ -50,7 +50,9 @@ my @all;
 
 
 # Sections: main, http, server.  Others: log_level (info), workers (1),
-# connections (512, of a worker), start (1).  "wrap" is a command that the master is started through.
+# connections (512, of a worker), start (1), check_restore (1; 0 in tests that
+# count or measure what a request costs).  "wrap" is a command that the master
+# is started through.
 
 sub new {
     my ($class, %o) = @_;
@@ -62,6 +64,7 @@ sub new {
         workers   => 1,
         connections => 512,
         start     => 1,
+        check_restore => 1,
         wrap      => [],
         allowed   => [],
         %o,
@@ -137,6 +140,7 @@ sub configure {
     my $dir = $self->dir;
     my $user = $> == 0 ? 'user ' . USER . ';' : '';
     my $globals = $ENV{TEST_NGINX_GLOBALS} || '';
+    my $check = $self->{check_restore} ? 'hyperlight_check_restore on;' : '';
 
     for my $section (qw(main http server)) {
         $self->{$section} = $o{$section} if defined $o{$section};
@@ -166,6 +170,7 @@ events {
 http {
     access_log off;
     $temp
+    $check
     include http.conf;
 
     server {
