@@ -133,6 +133,13 @@ typedef enum {
 typedef ngx_int_t (*ngx_http_hyperlight_await_pt)(
     ngx_http_hyperlight_ctx_t *ctx);
 
+/*
+ * What becomes of a call that is over, by whom it was made for.  NGX_OK: the
+ * guest has answered; else the status of an error, or NGX_ERROR.
+ */
+typedef void (*ngx_http_hyperlight_finish_pt)(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_int_t rc);
+
 
 /*
  * One call, or the initialization of a guest, when there is no request.
@@ -144,6 +151,7 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_http_hyperlight_guest_t      *guest;
     ngx_str_t                        *function;
     ngx_http_hyperlight_pool_t       *pool;
+    ngx_http_hyperlight_finish_pt     finish;
 
     ngx_http_hyperlight_state_e       state;
     ngx_queue_t                       queue;      /* waiting, or in turns */
@@ -193,6 +201,14 @@ struct ngx_http_hyperlight_ctx_s {
 
     ngx_http_hyperlight_record_t      record;
 };
+
+
+/* The calls of a request, in the order of its phases: nginx's context. */
+typedef struct {
+    ngx_http_hyperlight_ctx_t        *content;
+    ngx_http_hyperlight_ctx_t        *lingers;    /* has the events of the
+                                                     request */
+} ngx_http_hyperlight_calls_t;
 
 
 struct ngx_http_hyperlight_sandbox_s {
@@ -328,8 +344,8 @@ uint64_t ngx_http_hyperlight_now(void);
 void ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx,
     ngx_uint_t end);
 
-/* The last that is done for a call: ctx may be gone after it.  NGX_OK: there
- * is a response to send. */
+/* The last that is done for a call: ctx may be gone after it.  "rc" is for
+ * ctx->finish(). */
 void ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc);
 
 
@@ -408,6 +424,13 @@ void ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx,
 /* a request, and its response */
 
 ngx_int_t ngx_http_hyperlight_handler(ngx_http_request_t *r);
+
+/* NULL: no memory. */
+ngx_http_hyperlight_calls_t *ngx_http_hyperlight_calls(
+    ngx_http_request_t *r);
+ngx_http_hyperlight_ctx_t *ngx_http_hyperlight_create_ctx(
+    ngx_http_request_t *r, ngx_http_hyperlight_guest_t *guest,
+    ngx_str_t *function, ngx_http_hyperlight_finish_pt finish);
 
 /* Logs the error, and returns the status of the response to it. */
 ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,

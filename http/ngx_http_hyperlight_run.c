@@ -404,28 +404,14 @@ ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t end)
 void
 ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_http_request_t          *r;
     ngx_http_hyperlight_pool_t  *pool;
 
-    r = ctx->request;
     pool = ctx->pool;
 
     ngx_http_hyperlight_record_end(ctx, rc);
     ngx_http_hyperlight_leave(ctx, 1);
 
-    ngx_http_hyperlight_leave_body(ctx);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_hyperlight_send(ctx);
-
-    } else if (ctx->streaming && rc >= NGX_HTTP_SPECIAL_RESPONSE
-               && rc != NGX_HTTP_REQUEST_TIME_OUT
-               && rc != NGX_HTTP_CLIENT_CLOSED_REQUEST)
-    {
-        rc = ngx_http_hyperlight_stream_break(ctx);
-    }
-
-    ngx_http_finalize_request(r, rc);
+    ctx->finish(ctx, rc);
 
     /* the client does not wait for this */
 
