@@ -145,7 +145,7 @@ ngx_http_hyperlight_stream_send(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
-/* Of a sub-request that nobody waits for but its guest, the reader wakes it. */
+/* Of a sub-request that only a guest waits for, that guest wakes it. */
 
 static ngx_int_t
 ngx_http_hyperlight_await_writable(ngx_http_request_t *r)

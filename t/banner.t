@@ -56,8 +56,9 @@ $nginx->write_file('html/page.html', "$head<body>$tail");
 $nginx->write_file('html/twice.html', '<<bo<body><body>');
 $nginx->write_file('html/none.html', '<html>no mark <bod');
 $nginx->write_file('html/text.txt', 'not <body> HTML');
-$nginx->configure(http => $nginx->{http}
-                          =~ s/unix:origin/"unix:" . $nginx->dir . '\/origin'/egr);
+my $dir = $nginx->dir;
+
+$nginx->configure(http => $nginx->{http} =~ s/unix:/unix:$dir\//gr);
 $nginx->start;
 
 is($nginx->get('/page.html')->{body}, "$head<body>$banner$tail",

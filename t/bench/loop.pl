@@ -104,7 +104,7 @@ sub report {
 
 my $turns = turns($quick ? SECONDS / 4 : SECONDS);
 
-printf "\nloop: p99 in ms, idle and beside %d guests that spin for %d s each\n",
+printf "\nloop: p99 in ms, idle and beside %d guests that spin %d s each\n",
     SPINNERS, SECONDS;
 printf "%-22s %9s %9s %9s\n", '', 'idle', 'busy', 'slices';
 

@@ -179,7 +179,7 @@ spoil(const hl_http_request_t *req, hl_http_response_t *resp)
     hl_http_flush(resp);
 
     if (strcmp(args, "crash") == 0) {
-        *(volatile char *) 8 = 1;
+        __builtin_trap();
     }
 
     if (strcmp(args, "status") == 0) {
