@@ -253,8 +253,7 @@ ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     conf->guest = NULL;
-     *     conf->function = { 0, NULL };
+     *     conf->pass = NULL;
      */
 
     conf->cpu_limit = NGX_CONF_UNSET_MSEC;
@@ -287,12 +286,11 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     /* "if" and "limit_except" blocks, as in proxy_pass */
 
-    if (clcf->noname && conf->guest == NULL) {
-        conf->guest = prev->guest;
-        conf->function = prev->function;
+    if (clcf->noname && conf->pass == NULL) {
+        conf->pass = prev->pass;
     }
 
-    if (clcf->lmt_excpt && clcf->handler == NULL && conf->guest) {
+    if (clcf->lmt_excpt && clcf->handler == NULL && conf->pass) {
         clcf->handler = ngx_http_hyperlight_handler;
     }
 
@@ -305,38 +303,22 @@ ngx_http_hyperlight_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_hyperlight_loc_conf_t *hlcf = conf;
 
-    ngx_str_t                        *value;
-    ngx_http_core_loc_conf_t         *clcf;
-    ngx_http_hyperlight_main_conf_t  *hmcf;
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
 
-    if (hlcf->guest) {
+    if (hlcf->pass) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    if (ngx_http_script_variables_count(&value[1])
-        || ngx_http_script_variables_count(&value[2]))
+    hlcf->pass = ngx_pcalloc(cf->pool, sizeof(ngx_http_hyperlight_target_t));
+    if (hlcf->pass == NULL
+        || ngx_http_hyperlight_target(cf, &value[1], hlcf->pass)
+           != NGX_CONF_OK)
     {
-        return "does not support variables";
-    }
-
-    if (value[2].len == 0 || value[2].len > HL_ABI_NAME_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid function name \"%V\": "
-                           "its length must be between 1 and %d",
-                           &value[2], HL_ABI_NAME_MAX);
         return NGX_CONF_ERROR;
     }
-
-    hmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_hyperlight_module);
-
-    hlcf->guest = ngx_http_hyperlight_guest_get(cf, hmcf, &value[1]);
-    if (hlcf->guest == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    hlcf->function = value[2];
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

@@ -48,6 +48,9 @@
  */
 #define NGX_HTTP_HYPERLIGHT_LOG_TEXT      1024
 
+/* Of a name in it that may be a client's. */
+#define NGX_HTTP_HYPERLIGHT_NAME_TEXT     256
+
 
 typedef struct ngx_http_hyperlight_worker_s  ngx_http_hyperlight_worker_t;
 typedef struct ngx_http_hyperlight_pool_s    ngx_http_hyperlight_pool_t;
@@ -98,9 +101,16 @@ typedef struct {
 } ngx_http_hyperlight_main_conf_t;
 
 
+/* Whom a directive calls. */
 typedef struct {
-    ngx_http_hyperlight_guest_t      *guest;
-    ngx_str_t                         function;   /* NUL-terminated */
+    ngx_http_hyperlight_guest_t      *guest;      /* NULL: by its name */
+    ngx_http_complex_value_t          name;
+    ngx_http_complex_value_t          function;
+} ngx_http_hyperlight_target_t;
+
+
+typedef struct {
+    ngx_http_hyperlight_target_t     *pass;
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
     ngx_flag_t                        request_buffering;
@@ -168,6 +178,7 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_http_hyperlight_sandbox_t    *taken;
     hl_sandbox_t                     *sandbox;    /* the same, to core */
     const hl_function_t              *call;       /* NULL: not begun */
+    unsigned                          named:1;    /* by variables */
     unsigned                          asked:1;    /* the guest is owed an
                                                      answer */
     unsigned                          unbuffered:1;
@@ -276,6 +287,10 @@ ngx_http_hyperlight_guest_t *ngx_http_hyperlight_guest_get(ngx_conf_t *cf,
     ngx_http_hyperlight_main_conf_t *hmcf, ngx_str_t *name);
 char *ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* The arguments GUEST and FUNCTION of a directive, from "value" on. */
+char *ngx_http_hyperlight_target(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_hyperlight_target_t *target);
 
 /* For ngx_conf_set_msec_slot(): a limit, of at least one millisecond. */
 extern ngx_conf_post_t  ngx_http_hyperlight_time_post;
@@ -431,6 +446,11 @@ ngx_http_hyperlight_calls_t *ngx_http_hyperlight_calls(
 ngx_http_hyperlight_ctx_t *ngx_http_hyperlight_create_ctx(
     ngx_http_request_t *r, ngx_http_hyperlight_guest_t *guest,
     ngx_str_t *function, ngx_http_hyperlight_finish_pt finish);
+
+/* NGX_OK: *ctx is there; else a status: nobody has that name, no memory. */
+ngx_int_t ngx_http_hyperlight_create_call(ngx_http_request_t *r,
+    ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_finish_pt finish,
+    ngx_http_hyperlight_ctx_t **ctx);
 
 /* Logs the error, and returns the status of the response to it. */
 ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,

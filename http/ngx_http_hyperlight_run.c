@@ -220,7 +220,9 @@ ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx)
                             n ? (size_t) (p - names) : 4,
                             n ? names : (u_char *) "none");
 
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ctx->record.outcome = NGX_HTTP_HYPERLIGHT_ERROR;
+
+    return ctx->named ? NGX_HTTP_NOT_FOUND : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 

@@ -193,10 +193,10 @@ for (
      'invalid number of arguments in "hyperlight_pass" directive'],
     ['an empty function', "hyperlight_pass g '';",
      'invalid function name "": its length must be between 1 and 255'],
-    ['a variable guest',  'hyperlight_pass $arg_g f;',
-     '"hyperlight_pass" directive does not support variables'],
-    ['a variable function', 'hyperlight_pass g $arg_f;',
-     '"hyperlight_pass" directive does not support variables'],
+    ['a variable without a name', 'hyperlight_pass g $;',
+     'invalid variable name'],
+    ['an unknown guest, a variable function', 'hyperlight_pass x $arg_f;',
+     'unknown hyperlight_guest "x"'],
     ['twice',             'hyperlight_pass g f; hyperlight_pass g f;',
      '"hyperlight_pass" directive is duplicate'],
     ['a limit of 0',      'hyperlight_cpu_limit 0;',
@@ -263,6 +263,13 @@ accepted('hyperlight_status', server => 'location / { hyperlight_status; }');
 
 accepted('variables without a guest',
          http => 'log_format x "$hyperlight_outcome$hyperlight_pages";');
+
+accepted("names in variables: $_",
+         http => $guest, server => "location / { hyperlight_pass $_; }")
+    for '$arg_g f', 'g $arg_f', '$arg_g $arg_f', 'g a${arg_f}b';
+
+accepted('a guest in a variable, and none at all',
+         server => 'location / { hyperlight_pass $arg_g $arg_f; }');
 
 accepted('a guest that is used before its block', server => '',
          http => "server { listen 127.0.0.1:" . HL::Nginx::free_port()
