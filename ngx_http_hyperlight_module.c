@@ -13,6 +13,7 @@
 #include "ngx_http_hyperlight.h"
 
 
+static ngx_int_t ngx_http_hyperlight_init(ngx_conf_t *cf);
 static void *ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf);
 static char *ngx_http_hyperlight_open_kvm(ngx_conf_t *cf,
@@ -57,6 +58,14 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       0,
       NULL },
 
+    { ngx_string("hyperlight_access"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_TAKE12,
+      ngx_http_hyperlight_access,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("hyperlight_cpu_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
                         |NGX_CONF_TAKE1,
@@ -94,7 +103,7 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
 
 static ngx_http_module_t  ngx_http_hyperlight_module_ctx = {
     ngx_http_hyperlight_add_variables,     /* preconfiguration */
-    ngx_http_hyperlight_filter_init,       /* postconfiguration */
+    ngx_http_hyperlight_init,              /* postconfiguration */
 
     ngx_http_hyperlight_create_main_conf,  /* create main configuration */
     ngx_http_hyperlight_init_main_conf,    /* init main configuration */
@@ -121,6 +130,17 @@ ngx_module_t  ngx_http_hyperlight_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+static ngx_int_t
+ngx_http_hyperlight_init(ngx_conf_t *cf)
+{
+    if (ngx_http_hyperlight_access_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_hyperlight_filter_init(cf);
+}
 
 
 static void *
@@ -256,6 +276,7 @@ ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf)
      *     conf->pass = NULL;
      */
 
+    conf->access = NGX_CONF_UNSET_PTR;
     conf->cpu_limit = NGX_CONF_UNSET_MSEC;
     conf->timeout = NGX_CONF_UNSET_MSEC;
     conf->request_buffering = NGX_CONF_UNSET;
@@ -271,6 +292,8 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_hyperlight_loc_conf_t *conf = child;
 
     ngx_http_core_loc_conf_t  *clcf;
+
+    ngx_conf_merge_ptr_value(conf->access, prev->access, NULL);
 
     /* a location only lowers the limits of its guest: these lower nothing */
 

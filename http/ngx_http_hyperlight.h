@@ -111,6 +111,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_hyperlight_target_t     *pass;
+    ngx_http_hyperlight_target_t     *access;
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
     ngx_flag_t                        request_buffering;
@@ -144,6 +145,16 @@ typedef ngx_int_t (*ngx_http_hyperlight_await_pt)(
     ngx_http_hyperlight_ctx_t *ctx);
 
 /*
+ * How a call is begun, if not as ngx_http_hyperlight_begin() does it, and
+ * whether what the guest has put out by its end is what it was called for: an
+ * error ends it as one of the call.
+ */
+typedef ngx_int_t (*ngx_http_hyperlight_begin_pt)(
+    ngx_http_hyperlight_ctx_t *ctx, const hl_function_t *function);
+typedef hl_status_t (*ngx_http_hyperlight_accept_pt)(
+    ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err);
+
+/*
  * What becomes of a call that is over, by whom it was made for.  NGX_OK: the
  * guest has answered; else the status of an error, or NGX_ERROR.
  */
@@ -161,6 +172,8 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_http_hyperlight_guest_t      *guest;
     ngx_str_t                        *function;
     ngx_http_hyperlight_pool_t       *pool;
+    ngx_http_hyperlight_begin_pt      begin;      /* NULL: as usual */
+    ngx_http_hyperlight_accept_pt     accept;     /* NULL: anything */
     ngx_http_hyperlight_finish_pt     finish;
 
     ngx_http_hyperlight_state_e       state;
@@ -179,6 +192,9 @@ struct ngx_http_hyperlight_ctx_s {
     hl_sandbox_t                     *sandbox;    /* the same, to core */
     const hl_function_t              *call;       /* NULL: not begun */
     unsigned                          named:1;    /* by variables */
+    unsigned                          no_body:1;  /* the request's is not
+                                                     there yet */
+    unsigned                          whole:1;    /* cannot stream */
     unsigned                          asked:1;    /* the guest is owed an
                                                      answer */
     unsigned                          unbuffered:1;
@@ -216,6 +232,10 @@ struct ngx_http_hyperlight_ctx_s {
 
 /* The calls of a request, in the order of its phases: nginx's context. */
 typedef struct {
+    ngx_http_hyperlight_ctx_t        *access;
+    ngx_int_t                         verdict;    /* its rc; NGX_AGAIN: not
+                                                     over */
+    unsigned                          asking:1;   /* it is being started */
     ngx_http_hyperlight_ctx_t        *content;
     ngx_http_hyperlight_ctx_t        *lingers;    /* has the events of the
                                                      request */
@@ -434,6 +454,18 @@ ngx_int_t ngx_http_hyperlight_filter_init(ngx_conf_t *cf);
 /* "end": the sub-request is not to go on for nobody. */
 void ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx,
     ngx_uint_t end);
+
+
+/* access */
+
+char *ngx_http_hyperlight_access(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_hyperlight_access_init(ngx_conf_t *cf);
+
+/* The headers that were put out, as the request's. */
+hl_status_t ngx_http_hyperlight_check_headers_in(
+    ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err);
+ngx_int_t ngx_http_hyperlight_set_headers_in(ngx_http_hyperlight_ctx_t *ctx);
 
 
 /* a request, and its response */

@@ -175,7 +175,8 @@ ngx_http_hyperlight_begin_call(ngx_http_hyperlight_ctx_t *ctx)
         return ngx_http_hyperlight_unknown(ctx);
     }
 
-    rc = ngx_http_hyperlight_begin(ctx, function);
+    rc = ctx->begin ? ctx->begin(ctx, function)
+                    : ngx_http_hyperlight_begin(ctx, function);
 
     if (rc != NGX_OK) {
         return rc;
@@ -311,6 +312,10 @@ ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
     if (ctx->call->kind == HL_FUNCTION_TYPED
         && ngx_http_hyperlight_result(ctx, err) != HL_OK)
     {
+        return ngx_http_hyperlight_fail(ctx, err);
+    }
+
+    if (ctx->accept && ctx->accept(ctx, err) != HL_OK) {
         return ngx_http_hyperlight_fail(ctx, err);
     }
 

@@ -26,6 +26,11 @@ ngx_http_hyperlight_flush(void *data, hl_error_t *err)
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
+    if (ctx->whole) {
+        return hl_error_set(err, HL_ERR_GUEST, "what is put out here is not "
+                            "streamed, but looked at when it is whole");
+    }
+
     ctx->await = ngx_http_hyperlight_await_drain;
     ctx->asked = 1;
 

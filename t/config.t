@@ -220,6 +220,37 @@ for (
             server => "location / {\n$directives\n}\n");
 }
 
+for (
+    ['no function',   'hyperlight_access g;',
+     '"hyperlight_access" directive needs GUEST and FUNCTION, or "off"'],
+    ['on',            'hyperlight_access on;',
+     '"hyperlight_access" directive needs GUEST and FUNCTION, or "off"'],
+    ['nothing',       'hyperlight_access;',
+     'invalid number of arguments in "hyperlight_access" directive'],
+    ['too much',      'hyperlight_access g f f;',
+     'invalid number of arguments in "hyperlight_access" directive'],
+    ['an unknown guest', 'hyperlight_access x f;',
+     'unknown hyperlight_guest "x"'],
+    ['an empty function', "hyperlight_access g '';",
+     'invalid function name "": its length must be between 1 and 255'],
+    ['twice',         'hyperlight_access g f; hyperlight_access g f;',
+     '"hyperlight_access" directive is duplicate'],
+    ['off and on',    'hyperlight_access off; hyperlight_access g f;',
+     '"hyperlight_access" directive is duplicate'],
+    ['in if',         'if ($arg_x) { hyperlight_access g f; }',
+     '"hyperlight_access" directive is not allowed here'],
+) {
+    my ($name, $directives, $message) = @$_;
+
+    refused("access: $name", "$message in server.conf:2", http => $guest,
+            server => "location / {\n$directives\n}\n");
+}
+
+accepted("access: $_", http => "$guest $_", server => "$_ location / { $_ "
+         . "limit_except GET { $_ } location /x { $_ } }")
+    for 'hyperlight_access g f;', 'hyperlight_access off;',
+        'hyperlight_access $arg_g $arg_f;';
+
 refused('a long function name',
         'invalid function name "' . 'f' x 256
         . '": its length must be between 1 and 255 in server.conf:1',
@@ -236,6 +267,7 @@ refused("$_->[0] at $_->[1]",
         ['hyperlight_check_restore', 'server', 'hyperlight_check_restore on;'],
         ['hyperlight_pass',      'http',   'hyperlight_pass g f;'],
         ['hyperlight_pass',      'server', 'hyperlight_pass g f;'],
+        ['hyperlight_access',    'main',   'hyperlight_access off;'],
         ['hyperlight_cpu_limit', 'main',   'hyperlight_cpu_limit 1s;'],
         ['hyperlight_request_buffering', 'main',
          'hyperlight_request_buffering on;'];
