@@ -66,6 +66,13 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       0,
       NULL },
 
+    { ngx_string("hyperlight_set"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_http_hyperlight_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("hyperlight_cpu_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
                         |NGX_CONF_TAKE1,
@@ -274,6 +281,7 @@ ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->pass = NULL;
+     *     conf->sets = NULL;
      */
 
     conf->access = NGX_CONF_UNSET_PTR;
@@ -294,6 +302,10 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t  *clcf;
 
     ngx_conf_merge_ptr_value(conf->access, prev->access, NULL);
+
+    if (ngx_http_hyperlight_set_merge(conf, prev) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     /* a location only lowers the limits of its guest: these lower nothing */
 

@@ -112,6 +112,7 @@ typedef struct {
 typedef struct {
     ngx_http_hyperlight_target_t     *pass;
     ngx_http_hyperlight_target_t     *access;
+    ngx_array_t                      *sets;       /* variables */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
     ngx_flag_t                        request_buffering;
@@ -195,6 +196,7 @@ struct ngx_http_hyperlight_ctx_s {
     unsigned                          no_body:1;  /* the request's is not
                                                      there yet */
     unsigned                          whole:1;    /* cannot stream */
+    unsigned                          at_once:1;  /* in its first slice */
     unsigned                          asked:1;    /* the guest is owed an
                                                      answer */
     unsigned                          unbuffered:1;
@@ -205,6 +207,11 @@ struct ngx_http_hyperlight_ctx_s {
     uint64_t                          start;      /* ns */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
+
+    /* of a variable */
+    ngx_http_variable_value_t        *variable;
+    ngx_str_t                        *args;
+    ngx_uint_t                        nargs;
 
     /* the response, kept apart until the call is over, or streams */
     ngx_uint_t                        status;     /* 0: not set */
@@ -397,6 +404,10 @@ void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_attempt(ngx_http_hyperlight_ctx_t *ctx,
     ngx_http_hyperlight_await_pt await);
 
+/* HL_ERR_GUEST: it has to end at once. */
+hl_status_t ngx_http_hyperlight_may_wait(ngx_http_hyperlight_ctx_t *ctx,
+    hl_error_t *err);
+
 /*
  * Answers the host function that said HL_AGAIN: a piece, an empty one at the
  * end of what is read; or an error that the guest sees.
@@ -466,6 +477,17 @@ ngx_int_t ngx_http_hyperlight_access_init(ngx_conf_t *cf);
 hl_status_t ngx_http_hyperlight_check_headers_in(
     ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err);
 ngx_int_t ngx_http_hyperlight_set_headers_in(ngx_http_hyperlight_ctx_t *ctx);
+
+
+/* variables that guests compute */
+
+char *ngx_http_hyperlight_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hyperlight_set_merge(ngx_http_hyperlight_loc_conf_t *conf,
+    ngx_http_hyperlight_loc_conf_t *prev);
+
+/* A number or a Bool, as text. */
+hl_status_t ngx_http_hyperlight_put_scalar(ngx_http_hyperlight_ctx_t *ctx,
+    const hl_value_t *value, hl_error_t *err);
 
 
 /* a request, and its response */

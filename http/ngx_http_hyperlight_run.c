@@ -27,6 +27,9 @@
  *                            client gone             -> done, 499
  *   done      no             the response is nginx's; the sandbox is restored
  *
+ * A call that nginx cannot wait for (at_once) has one slice, and a sandbox
+ * only if one is free: what would suspend it is refused to its guest.
+ *
  * A call gets its first slice at once, if there is a sandbox for it.  All
  * further slices come from one event of the worker, which runs exactly one
  * slice of the call that is first, and posts itself for the next turn of the
@@ -138,6 +141,10 @@ ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
 
     if (rc == NGX_AGAIN) {
         rc = ngx_http_hyperlight_slice(ctx);
+    }
+
+    if (rc == NGX_AGAIN && ctx->at_once) {
+        rc = ngx_http_hyperlight_expired(ctx, "slice", ctx->guest->slice);
     }
 
     if (rc == NGX_AGAIN || rc == NGX_DONE) {
@@ -348,6 +355,12 @@ ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
 
         err->status = HL_ERR_OUTPUT;
         return err->status;
+    }
+
+    if (ctx->call->result != HL_TYPE_STRING
+        && ctx->call->result != HL_TYPE_VECBYTES)
+    {
+        return ngx_http_hyperlight_put_scalar(ctx, result, err);
     }
 
     return ngx_http_hyperlight_put_body(ctx, result->v.bytes.data,

@@ -73,6 +73,10 @@ ngx_http_hyperlight_subrequest(void *data, const hl_subrequest_t *sub,
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
+    if (ngx_http_hyperlight_may_wait(ctx, err) != HL_OK) {
+        return err->status;
+    }
+
     ngx_http_hyperlight_sub_leave(ctx, 1);
 
     if (ctx->subs++ == NGX_HTTP_HYPERLIGHT_SUBREQUESTS) {

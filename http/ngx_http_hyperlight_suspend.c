@@ -162,6 +162,18 @@ ngx_http_hyperlight_attempt(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
+hl_status_t
+ngx_http_hyperlight_may_wait(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
+{
+    if (!ctx->at_once) {
+        return HL_OK;
+    }
+
+    return hl_error_set(err, HL_ERR_GUEST, "nginx needs the result at once, a "
+                        "guest cannot wait for anything here");
+}
+
+
 /* Core refuses to run a guest that waits, if this should ever be too much. */
 
 void
@@ -204,6 +216,10 @@ ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
     ngx_http_hyperlight_ctx_t *ctx = data;
 
     uint64_t  ms;
+
+    if (ngx_http_hyperlight_may_wait(ctx, err) != HL_OK) {
+        return err->status;
+    }
 
     ms = ns / 1000000 + (ns % 1000000 != 0);
 

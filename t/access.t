@@ -66,7 +66,9 @@ location /unbuffered {
 
 location /backend/ {
     hyperlight_access off;
-    return 200 "\$http_x_user|\$http_x_role|\$http_authorization|\$http_cookie|\$content_type|\$http_x_seen|\$http_x_asked|\$http_host";
+    set \$one "\$http_x_user|\$http_x_role|\$http_authorization|\$http_cookie";
+    set \$two "\$content_type|\$http_x_seen|\$http_x_asked|\$http_host";
+    return 200 "\$one|\$two";
 }
 
 location /open { hyperlight_access off; }
@@ -102,7 +104,10 @@ location /page {
     ssi_types text/plain;
     proxy_pass http://127.0.0.1:$port/ssi;
 }
-location /ssi { hyperlight_access off; return 200 '[<!--#include virtual="/file" -->]'; }
+location /ssi {
+    hyperlight_access off;
+    return 200 '[<!--#include virtual="/file" -->]';
+}
 
 location /redirected { hyperlight_access off; rewrite ^ /file last; }
 location /try { hyperlight_access off; try_files /none /file; }
