@@ -134,7 +134,24 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 
-/* False: the input has no length that fits. */
+/* Of the input's code: as it says, or all there is. */
+static size_t
+fuzz_code_len(const uint8_t *data, size_t size)
+{
+    size_t  len, max;
+
+    len = data[1] | (size_t) data[2] << 8;
+    max = size - FUZZ_HEAD;
+
+    if (max > FUZZ_CODE) {
+        max = FUZZ_CODE;
+    }
+
+    return len < max ? len : max;
+}
+
+
+/* False: it does not fit into the sandbox's input. */
 static bool
 fuzz_begin(const uint8_t *data, size_t size)
 {
@@ -143,11 +160,7 @@ fuzz_begin(const uint8_t *data, size_t size)
     hl_error_t   err;
     hl_value_t   arg;
 
-    len = size < FUZZ_HEAD ? 0 : data[1] | (size_t) data[2] << 8;
-
-    if (size < FUZZ_HEAD || len > FUZZ_CODE || len > size - FUZZ_HEAD) {
-        return false;
-    }
+    len = fuzz_code_len(data, size);
 
     memset(fuzz_code, FUZZ_RET, FUZZ_CODE);
     memcpy(fuzz_code, data + FUZZ_HEAD, len);
@@ -185,6 +198,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     hl_error_t  err;
 
     static unsigned  count;
+
+    if (size < FUZZ_HEAD) {
+        return 0;
+    }
 
     if (!fuzz_begin(data, size)) {
         fuzz_restore();
