@@ -217,7 +217,12 @@ typedef struct {
     hl_abi_view_t  body;
     uint32_t       headers;             /* offset, multiple of 8 */
     uint32_t       header_count;
+    uint32_t       flags;               /* HL_ABI_HTTP_MORE */
+    uint32_t       reserved;
 } hl_abi_http_t;
+
+/* "body" is its beginning: HL_RAW_READ_BODY has more of it. */
+#define HL_ABI_HTTP_MORE  1u
 
 
 /*
@@ -322,8 +327,32 @@ typedef struct {
     uint32_t  len;
 } hl_abi_raw_call_t;
 
-#define HL_RAW_SLEEP   1                /* in: uint64_t, ns; out: nothing */
-#define HL_RAW_ID_MIN  0x10000
+#define HL_RAW_SLEEP             1      /* in: uint64_t, ns; out: nothing */
+#define HL_RAW_FLUSH             2      /* nothing; nothing */
+#define HL_RAW_READ_BODY         3      /* uint64_t, how many bytes at most;
+                                           bytes, none at the end */
+#define HL_RAW_SUBREQUEST        4      /* hl_abi_subrequest_t, method, URI,
+                                           type, body; hl_abi_subresponse_t,
+                                           headers */
+#define HL_RAW_SUBREQUEST_READ   5      /* as HL_RAW_READ_BODY */
+#define HL_RAW_SUBREQUEST_CLOSE  6      /* nothing; nothing */
+#define HL_RAW_ID_MIN            0x10000
+
+
+/* A sub-request: the method's bytes, the URI's and so on follow. */
+typedef struct {
+    uint32_t  method_len;
+    uint32_t  uri_len;                  /* with arguments, encoded */
+    uint32_t  type_len;                 /* Content-Type; 0: none */
+    uint32_t  body_len;
+} hl_abi_subrequest_t;
+
+
+/* What came back of it; headers follow, as in a request. */
+typedef struct {
+    uint32_t  status;
+    uint32_t  header_count;
+} hl_abi_subresponse_t;
 
 
 /*
@@ -349,6 +378,8 @@ typedef struct {
 _Static_assert(sizeof(hl_abi_params_t) == 232, "ABI: parameters page");
 _Static_assert(sizeof(hl_abi_time_t) == 40, "ABI: time");
 _Static_assert(sizeof(hl_abi_raw_call_t) == 8, "ABI: raw call");
+_Static_assert(sizeof(hl_abi_subrequest_t) == 16, "ABI: sub-request");
+_Static_assert(sizeof(hl_abi_subresponse_t) == 8, "ABI: its response");
 _Static_assert(sizeof(hl_abi_exception_t) == 176, "ABI: exception");
 _Static_assert(offsetof(hl_abi_params_t, entry) == 16, "ABI: entry");
 _Static_assert(offsetof(hl_abi_params_t, stack_top) == 48, "ABI: stack");
@@ -356,7 +387,7 @@ _Static_assert(offsetof(hl_abi_params_t, calls) == 144, "ABI: calls");
 _Static_assert(offsetof(hl_abi_params_t, time) == 192, "ABI: clock");
 _Static_assert(sizeof(hl_abi_value_t) == 16, "ABI: value");
 _Static_assert(sizeof(hl_abi_input_t) == 32, "ABI: input");
-_Static_assert(sizeof(hl_abi_http_t) == 56, "ABI: HTTP request");
+_Static_assert(sizeof(hl_abi_http_t) == 64, "ABI: HTTP request");
 _Static_assert(sizeof(hl_abi_header_t) == 8, "ABI: header");
 _Static_assert(sizeof(hl_abi_reply_t) == 16, "ABI: reply");
 _Static_assert(sizeof(hl_abi_output_t) == 8, "ABI: output");

@@ -112,6 +112,8 @@ hl_call_http(hl_sandbox_t *sb, const hl_function_t *function,
     http->body = empty;
     http->headers = offset;
     http->header_count = 0;
+    http->flags = 0;
+    http->reserved = 0;
 
     return HL_OK;
 }
@@ -250,6 +252,22 @@ hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room, hl_error_t *err)
     hl_call_input(sb)->size = sb->body_end;
     sb->stage = HL_HTTP_STAGE_DONE;
     *room = base + offset;
+
+    return HL_OK;
+}
+
+
+hl_status_t
+hl_call_http_more(hl_sandbox_t *sb, hl_error_t *err)
+{
+    if (sb->state != HL_SANDBOX_CALLING || sb->phase != HL_PHASE_HTTP
+        || sb->started || sb->stage != HL_HTTP_STAGE_DONE)
+    {
+        return hl_error_set(err, HL_ERR_ARGUMENT, "a body that goes on has "
+                            "begun before");
+    }
+
+    hl_call_http_head(sb)->flags = HL_ABI_HTTP_MORE;
 
     return HL_OK;
 }

@@ -28,8 +28,6 @@ typedef struct {
 static hl_status_t hl_hostfn_answer(hl_sandbox_t *sb, hl_status_t status,
     hl_type_t expected, const hl_value_t *result, hl_error_t *why,
     hl_error_t *err);
-static hl_status_t hl_hostfn_service(hl_sandbox_t *sb, uint32_t id,
-    const void *bytes, size_t len, hl_error_t *err);
 static bool hl_hostfn_has(const hl_bindings_t *have,
     const hl_host_function_t *needed);
 static bool hl_hostfn_has_raw(const hl_bindings_t *have, uint32_t id);
@@ -156,35 +154,13 @@ hl_hostfn_raw_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
     }
 
     if (head.id < HL_RAW_ID_MIN) {
-        status = hl_hostfn_service(sb, head.id, bytes, head.len, &why);
+        status = hl_service_call(sb, head.id, bytes, head.len, &result, &why);
     }
 
     result.type = HL_TYPE_VECBYTES;
 
     return hl_hostfn_answer(sb, status, HL_TYPE_VECBYTES, &result, &why,
                             err);
-}
-
-
-/* What the SDK calls by number. */
-static hl_status_t
-hl_hostfn_service(hl_sandbox_t *sb, uint32_t id, const void *bytes,
-    size_t len, hl_error_t *err)
-{
-    uint64_t          ns;
-    const hl_sink_t  *sink;
-
-    sink = sb->bindings.sink;
-
-    if (id == HL_RAW_SLEEP && len == sizeof(ns) && sink != NULL
-        && sink->sleep != NULL)
-    {
-        memcpy(&ns, bytes, sizeof(ns));
-        return sink->sleep(sb->data, ns, err);
-    }
-
-    return hl_error_set(err, HL_ERR_GUEST, "HostFunction %u was not found",
-                        id);
 }
 
 

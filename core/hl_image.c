@@ -66,6 +66,7 @@ hl_image_create(hl_image_t **image, const hl_guest_t *guest,
 
     im->refs = 1;
     im->entry = guest->elf.entry;
+    im->symbols = hl_symbols_hold(guest->symbols);
     im->input = hl_page_round(config->input);
     im->headers = hl_page_round(config->headers);
     im->user_data = config->init_data_size;
@@ -108,6 +109,7 @@ void
 hl_image_release(hl_image_t *image)
 {
     if (--image->refs == 0) {
+        hl_symbols_release(image->symbols);
         hl_unmap(image->ro, image->layout.ro_size);
         free(image);
     }

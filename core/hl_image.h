@@ -16,6 +16,7 @@
 typedef struct {
     unsigned      refs;
     hl_layout_t   layout;
+    hl_symbols_t *symbols;      /* the guest's */
     size_t        input;        /* sizes, as configured, in whole pages */
     size_t        headers;
     size_t        user_data;    /* in bytes */

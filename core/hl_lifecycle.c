@@ -53,6 +53,7 @@ hl_sandbox_bind(hl_sandbox_t *sb, const hl_config_t *config)
     sb->bindings.function_count = config->function_count;
     sb->bindings.raw_functions = config->raw_functions;
     sb->bindings.raw_function_count = config->raw_function_count;
+    sb->bindings.services = config->services;
     sb->bindings.sink = config->sink;
     sb->bindings.log_level = config->log_level;
     sb->bindings.check_restore = config->check_restore;
@@ -97,11 +98,12 @@ hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
         (void) hl_error_set(&why, HL_ERR_TIMEOUT, "it took longer than "
                             "%llu ms",
                             (unsigned long long) timeout_ns / 1000000);
+        hl_where_append(sb, &why);
     }
 
     if (stop != HL_STOP_DONE) {
         (void) hl_error_set(err, HL_ERR_INIT, "the guest's initialisation "
-                            "failed: %.400s", why.text);
+                            "failed: %.470s", why.text);
         err->guest_code = why.guest_code;
         return err->status;
     }

@@ -346,6 +346,7 @@ hl_output_header(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 static hl_status_t
 hl_output_body(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 {
+    hl_status_t       status;
     const hl_sink_t  *sink;
 
     sink = sb->bindings.sink;
@@ -354,7 +355,14 @@ hl_output_body(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
         return HL_OK;
     }
 
-    return sink->body(sb->data, record->pos, record->left, err);
+    status = sink->body(sb->data, record->pos, record->left, err);
+
+    if (status == HL_AGAIN) {
+        sb->yields = true;
+        return HL_OK;
+    }
+
+    return status;
 }
 
 

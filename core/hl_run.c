@@ -56,15 +56,27 @@ hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns, hl_error_t *err)
 hl_status_t
 hl_sandbox_finish(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
 {
-    switch (hl_sandbox_run(sb, timeout_ns, err)) {
+    uint64_t   deadline;
+    hl_stop_t  stop;
+
+    deadline = hl_deadline(timeout_ns);
+    stop = hl_sandbox_run(sb, timeout_ns, err);
+
+    while (stop == HL_STOP_SLICE && sb->yields) {
+        stop = hl_run(sb, deadline, err);
+    }
+
+    switch (stop) {
 
     case HL_STOP_DONE:
         return HL_OK;
 
     case HL_STOP_SLICE:
         hl_call_cancel(sb);
-        return hl_error_set(err, HL_ERR_TIMEOUT, "Execution was cancelled by "
+        (void) hl_error_set(err, HL_ERR_TIMEOUT, "Execution was cancelled by "
                             "the host.");
+        hl_where_append(sb, err);
+        return HL_ERR_TIMEOUT;
 
     case HL_STOP_HOST_CALL:
         hl_call_cancel(sb);
@@ -85,6 +97,7 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
     hl_stop_t  stop;
 
     now = hl_now();
+    sb->yields = false;
 
     do {
         if (!hl_interrupt_enter(sb->interrupt)) {
@@ -93,6 +106,7 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
 
         before = now;
         sb->clean = false;
+        sb->fault_last = false;
 
         hl_clock_publish(sb, now);
         sb->host->platform->run(sb->vm, now, deadline, &exit, err);
@@ -106,7 +120,7 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
 
         stop = hl_run_exit(sb, &exit, err);
 
-    } while (stop == HL_STOP_NONE && now < deadline);
+    } while (stop == HL_STOP_NONE && !sb->yields && now < deadline);
 
     return stop == HL_STOP_NONE ? HL_STOP_SLICE : stop;
 }
@@ -140,11 +154,15 @@ hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
             return HL_STOP_NONE;
         }
 
-        (void) hl_fault_describe(sb, &sb->fault, err);
+        (void) hl_fault_describe(sb, err);
         hl_output_salvage(sb);
         return hl_run_failed(sb);
 
     default: /* HL_EXIT_VIOLATION, HL_EXIT_BROKEN */
+        if (err->status == HL_ERR_PROTOCOL) {
+            hl_where_append(sb, err);
+        }
+
         return hl_run_failed(sb);
     }
 }
@@ -166,6 +184,10 @@ hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
         case HL_AGAIN:
             return HL_STOP_HOST_CALL;
 
+        case HL_ERR_ABORTED:
+            hl_where_append(sb, err);
+            return hl_run_failed(sb);
+
         default:
             return hl_run_failed(sb);
         }
@@ -179,7 +201,7 @@ hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
 
     case HL_HYPERCALL_FAULT:
         if (sb->has_fault) {
-            (void) hl_fault_describe(sb, &sb->fault, err);
+            (void) hl_fault_describe(sb, err);
             hl_output_salvage(sb);
             break;
         }
@@ -189,6 +211,7 @@ hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
     default:
         (void) hl_error_set(err, HL_ERR_PROTOCOL, "the guest made the "
                             "unknown hypercall %u", exit->hypercall);
+        hl_where_append(sb, err);
         break;
     }
 
@@ -268,6 +291,7 @@ hl_run_cancelled(hl_sandbox_t *sb, hl_error_t *err)
 {
     (void) hl_error_set(err, HL_ERR_CANCELLED,
                         "Execution was cancelled by the host.");
+    hl_where_append(sb, err);
     hl_output_salvage(sb);
 
     return hl_run_failed(sb);

@@ -233,13 +233,53 @@ typedef struct {
     hl_status_t  (*header)(void *data, const char *name, size_t name_len,
                            const char *value, size_t value_len,
                            hl_error_t *err);
+
+    /* HL_AGAIN: the bytes are taken, and the guest is not to go on before
+       somebody wants it to: hl_sandbox_run() ends with HL_STOP_SLICE. */
     hl_status_t  (*body)(void *data, const void *bytes, size_t len,
                          hl_error_t *err);
-
-    /* hl_sleep(): a host function, so it may answer later; without it the
-       guest gets an error. */
-    hl_status_t  (*sleep)(void *data, uint64_t ns, hl_error_t *err);
 } hl_sink_t;
+
+
+/* What a guest asks of its host; the strings have no NUL behind them. */
+typedef struct {
+    const char  *method;
+    size_t       method_len;
+    const char  *uri;
+    size_t       uri_len;
+    const char  *type;          /* of the body; empty: not said */
+    size_t       type_len;
+    const void  *body;
+    size_t       body_len;
+} hl_subrequest_t;
+
+
+/*
+ * Host functions that belong to the guest library.  They may answer later,
+ * as all host functions may.  Of a NULL member the guest gets an error.
+ *
+ * A piece is VecBytes of "max" bytes or less, also when it comes later, and
+ * is empty at the end of what is read.
+ */
+typedef struct {
+    /* hl_sleep() */
+    hl_status_t  (*sleep)(void *data, uint64_t ns, hl_error_t *err);
+
+    /* hl_http_flush(): answered when the response may go on */
+    hl_status_t  (*flush)(void *data, hl_error_t *err);
+
+    /* hl_http_read_body(): what came behind hl_call_http_body() */
+    hl_status_t  (*read_body)(void *data, size_t max, hl_value_t *piece,
+                              hl_error_t *err);
+
+    /* hl_http_subrequest(): *head is a hl_abi_subresponse_t with headers, of
+       "max" bytes or less; one at a time, the one before is closed */
+    hl_status_t  (*subrequest)(void *data, const hl_subrequest_t *sub,
+                               size_t max, hl_value_t *head, hl_error_t *err);
+    hl_status_t  (*subrequest_read)(void *data, size_t max,
+                                    hl_value_t *piece, hl_error_t *err);
+    hl_status_t  (*subrequest_close)(void *data, hl_error_t *err);
+} hl_services_t;
 
 
 /* ---- sandbox ----------------------------------------------------------- */
@@ -256,7 +296,8 @@ typedef struct {
 
 #define HL_FILES_MAX  8
 
-/* Host functions and sink must outlive the sandbox; the rest is copied. */
+/* Host functions, services and sink must outlive the sandbox; the rest is
+ * copied. */
 typedef struct {
     /* sizes in bytes, rounded up to pages */
     size_t                         heap;
@@ -279,6 +320,7 @@ typedef struct {
     size_t                         function_count;
     const hl_raw_host_function_t  *raw_functions;
     size_t                         raw_function_count;
+    const hl_services_t           *services;
     const hl_sink_t               *sink;
 
     bool                           check_restore; /* for tests */
@@ -444,6 +486,9 @@ hl_status_t hl_call_http_header(hl_sandbox_t *sb, const void *name,
 hl_status_t hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room,
     hl_error_t *err);
 
+/* After the body: it was not all, the guest can read on (read_body). */
+hl_status_t hl_call_http_more(hl_sandbox_t *sb, hl_error_t *err);
+
 /*
  * Gives up a call, begun or running: the sandbox is poisoned.  The sink gets
  * what the guest had logged and printed by then.
@@ -499,6 +544,37 @@ typedef struct {
 
 /* NULL unless the last call ended with HL_ERR_FAULT. */
 const hl_fault_t *hl_call_fault(const hl_sandbox_t *sb);
+
+
+#define HL_FRAMES_MAX  8
+#define HL_WHERE_TEXT  256
+
+/*
+ * A place in the guest's code, and of callers the last byte of the call, so
+ * that addr2line names the line of the call and not the next.
+ */
+typedef struct {
+    uint64_t     address;
+    const char  *symbol;        /* printable; NULL: none is known */
+    uint64_t     offset;        /* from the symbol */
+    unsigned     times;         /* over 1: recursion, of one caller in a row */
+} hl_frame_t;
+
+/*
+ * Where the guest stopped and by whom that was called, as far as its frame
+ * pointers tell: of a call that has failed, or has not ended, the sandbox
+ * untouched since then.  Returns the number of frames, 0 if nothing is
+ * known.  It is the guest's word, good for reports and nothing else.
+ */
+size_t hl_call_backtrace(const hl_sandbox_t *sb,
+    hl_frame_t frames[HL_FRAMES_MAX]);
+
+/*
+ * The same as text: ", in parse+0x1c (json.elf), called by handle+0x44", to
+ * go at the end of a sentence; nothing, if nothing is known.  Texts of errors
+ * have it already.  Returns buf.
+ */
+char *hl_call_where(const hl_sandbox_t *sb, char *buf, size_t size);
 
 
 /* ---- snapshot and restore ---------------------------------------------- */

@@ -22,8 +22,8 @@
 #include "hyperlight.h"
 
 
-/* The longest that any time limit may be, in milliseconds. */
-#define NGX_HTTP_HYPERLIGHT_TIME_MAX      60000
+/* The longest that any time limit may be, in milliseconds: a day. */
+#define NGX_HTTP_HYPERLIGHT_TIME_MAX      86400000
 
 #define NGX_HTTP_HYPERLIGHT_SANDBOXES_MAX  4096
 #define NGX_HTTP_HYPERLIGHT_QUEUE_MAX      65536
@@ -36,6 +36,12 @@
 #define NGX_HTTP_HYPERLIGHT_HEADERS_SIZE  (32 * 1024)
 #define NGX_HTTP_HYPERLIGHT_LOG_LINES     256
 
+/* Of a streamed response, what is gathered before it is sent unasked. */
+#define NGX_HTTP_HYPERLIGHT_STREAM_PIECE  (32 * 1024)
+
+/* Of a call.  nginx itself only limits how deep they are nested. */
+#define NGX_HTTP_HYPERLIGHT_SUBREQUESTS   100
+
 /*
  * Of a guest's text in one line of error_log, escaped: half of what nginx
  * writes (NGX_MAX_ERROR_STR), to leave room for whose request it was.
@@ -47,8 +53,12 @@ typedef struct ngx_http_hyperlight_worker_s  ngx_http_hyperlight_worker_t;
 typedef struct ngx_http_hyperlight_pool_s    ngx_http_hyperlight_pool_t;
 typedef struct ngx_http_hyperlight_header_s  ngx_http_hyperlight_header_t;
 typedef struct ngx_http_hyperlight_ctx_s     ngx_http_hyperlight_ctx_t;
+typedef struct ngx_http_hyperlight_sub_s     ngx_http_hyperlight_sub_t;
 typedef struct ngx_http_hyperlight_sandbox_s
                                             ngx_http_hyperlight_sandbox_t;
+
+
+#include "ngx_http_hyperlight_metrics.h"
 
 
 /* A "hyperlight_guest" block, or a name that waits for its block. */
@@ -72,6 +82,8 @@ typedef struct {
     u_char                           *file_name;  /* where it is used, then */
     ngx_uint_t                        line;       /* where the block starts */
     unsigned                          defined:1;
+
+    ngx_http_hyperlight_metrics_t    *metrics;
 } ngx_http_hyperlight_guest_t;
 
 
@@ -91,6 +103,7 @@ typedef struct {
     ngx_str_t                         function;   /* NUL-terminated */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
+    ngx_flag_t                        request_buffering;
 } ngx_http_hyperlight_loc_conf_t;
 
 
@@ -113,8 +126,24 @@ typedef enum {
 
 
 /*
+ * What a suspended guest waits for: looks if it is there, and answers then.
+ * NGX_OK: the guest can go on; NGX_AGAIN: an event will tell; NGX_DONE: the
+ * client wants no more of the response; else the status of an error.
+ */
+typedef ngx_int_t (*ngx_http_hyperlight_await_pt)(
+    ngx_http_hyperlight_ctx_t *ctx);
+
+/*
+ * What becomes of a call that is over, by whom it was made for.  NGX_OK: the
+ * guest has answered; else the status of an error, or NGX_ERROR.
+ */
+typedef void (*ngx_http_hyperlight_finish_pt)(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_int_t rc);
+
+
+/*
  * One call, or the initialization of a guest, when there is no request.
- * Sink and host functions get it as their data.
+ * Sink, services and host functions get it as their data.
  */
 struct ngx_http_hyperlight_ctx_s {
     ngx_http_request_t               *request;
@@ -122,29 +151,44 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_http_hyperlight_guest_t      *guest;
     ngx_str_t                        *function;
     ngx_http_hyperlight_pool_t       *pool;
+    ngx_http_hyperlight_finish_pt     finish;
 
     ngx_http_hyperlight_state_e       state;
     ngx_queue_t                       queue;      /* waiting, or in turns */
     ngx_event_t                       timer;
+    ngx_http_cleanup_t               *cleanup;
+
+    ngx_http_hyperlight_await_pt      await;      /* suspended: for this */
+    size_t                            await_max;  /* bytes of a piece */
     ngx_event_t                       wake;       /* of a sleep */
     ngx_msec_t                        sleep;
-    ngx_http_cleanup_t               *cleanup;
+    ngx_http_hyperlight_sub_t        *sub;        /* that can be read */
+    ngx_uint_t                        subs;       /* made */
 
     ngx_http_hyperlight_sandbox_t    *taken;
     hl_sandbox_t                     *sandbox;    /* the same, to core */
     const hl_function_t              *call;       /* NULL: not begun */
+    unsigned                          asked:1;    /* the guest is owed an
+                                                     answer */
+    unsigned                          unbuffered:1;
+                                                  /* the body comes in
+                                                     pieces */
+    unsigned                          streaming:1;
+                                                  /* pieces are sent */
     uint64_t                          start;      /* ns */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
 
-    /* the response, kept apart until the call is over */
+    /* the response, kept apart until the call is over, or streams */
     ngx_uint_t                        status;     /* 0: not set */
     ngx_array_t                       headers;
                                      /* of ngx_http_hyperlight_field_t */
     size_t                            headers_size;
     ngx_chain_t                      *body;
     ngx_chain_t                      *last;
-    size_t                            body_size;
+    size_t                            body_size;  /* of it */
+    ngx_chain_t                      *busy;       /* not yet sent whole */
+    ngx_chain_t                      *free;
 
     /* the line that the guest has begun to print */
     u_char                           *line;
@@ -154,7 +198,17 @@ struct ngx_http_hyperlight_ctx_s {
     /* request headers that were joined for the guest */
     u_char                           *joined;
     size_t                            joined_size;
+
+    ngx_http_hyperlight_record_t      record;
 };
+
+
+/* The calls of a request, in the order of its phases: nginx's context. */
+typedef struct {
+    ngx_http_hyperlight_ctx_t        *content;
+    ngx_http_hyperlight_ctx_t        *lingers;    /* has the events of the
+                                                     request */
+} ngx_http_hyperlight_calls_t;
 
 
 struct ngx_http_hyperlight_sandbox_s {
@@ -162,6 +216,7 @@ struct ngx_http_hyperlight_sandbox_s {
     ngx_http_hyperlight_pool_t       *pool;
     ngx_http_hyperlight_ctx_t        *ctx;        /* NULL: nobody's */
     hl_sandbox_t                     *core;
+    uint64_t                          rebuilds;   /* counted */
 };
 
 
@@ -175,9 +230,11 @@ struct ngx_http_hyperlight_pool_s {
     ngx_int_t                         ident;
 
     ngx_uint_t                        count;
+    ngx_uint_t                        in_use;
     ngx_queue_t                       free;       /* the warmest first */
     ngx_queue_t                       taken;
     ngx_http_hyperlight_sandbox_t    *used;       /* to be restored */
+    ngx_http_hyperlight_record_t     *owed;       /* its pages, then */
 
     ngx_queue_t                       waiting;    /* the first one first */
     ngx_uint_t                        waiting_count;
@@ -254,6 +311,10 @@ ngx_int_t ngx_http_hyperlight_pool_fill(ngx_http_hyperlight_pool_t *pool);
 ngx_http_hyperlight_pool_t *ngx_http_hyperlight_pool(
     ngx_http_hyperlight_main_conf_t *hmcf, ngx_http_hyperlight_guest_t *guest);
 
+/* A row of the guest's table; NULL: there is none, or no sandbox. */
+const hl_function_t *ngx_http_hyperlight_pool_function(
+    ngx_http_hyperlight_pool_t *pool, ngx_str_t *name);
+
 /*
  * NGX_OK: the call has a sandbox; NGX_AGAIN: it waits, and will be runnable;
  * NGX_BUSY: there is none to be had.
@@ -273,24 +334,110 @@ void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
 
 /* a call, slice by slice */
 
-/* A member of the sink: the guest is suspended until it has slept. */
-hl_status_t ngx_http_hyperlight_sleep(void *data, uint64_t ns,
-    hl_error_t *err);
-
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_slice_handler(ngx_event_t *ev);
+
+/* In nanoseconds: nginx's own clock stands still while a guest runs. */
+uint64_t ngx_http_hyperlight_now(void);
+
+/* Out of every queue, without a sandbox; "end": also what it has begun. */
+void ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_uint_t end);
+
+/* The last that is done for a call: ctx may be gone after it.  "rc" is for
+ * ctx->finish(). */
+void ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc);
+
+
+/* a call that outlasts its event, and what it waits for */
+
+ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_msec_t timeout);
+void ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx);
+
+/* The guest stays stopped, until ctx->await() has what it waits for. */
+void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
+
+/* An event: does the guest wait for it, and can it go on? */
+void ngx_http_hyperlight_attempt(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_http_hyperlight_await_pt await);
+
+/*
+ * Answers the host function that said HL_AGAIN: a piece, an empty one at the
+ * end of what is read; or an error that the guest sees.
+ */
+void ngx_http_hyperlight_answer(ngx_http_hyperlight_ctx_t *ctx,
+    const u_char *data, size_t len);
+void ngx_http_hyperlight_answer_error(ngx_http_hyperlight_ctx_t *ctx,
+    const char *text);
+
+/* Members of the services. */
+hl_status_t ngx_http_hyperlight_sleep(void *data, uint64_t ns,
+    hl_error_t *err);
+hl_status_t ngx_http_hyperlight_flush(void *data, hl_error_t *err);
+hl_status_t ngx_http_hyperlight_read_body(void *data, size_t max,
+    hl_value_t *piece, hl_error_t *err);
+hl_status_t ngx_http_hyperlight_subrequest(void *data,
+    const hl_subrequest_t *sub, size_t max, hl_value_t *head,
+    hl_error_t *err);
+hl_status_t ngx_http_hyperlight_subrequest_read(void *data, size_t max,
+    hl_value_t *piece, hl_error_t *err);
+hl_status_t ngx_http_hyperlight_subrequest_close(void *data,
+    hl_error_t *err);
+
+
+/* a request's body, as it arrives */
+
+/* Of those that are read piece by piece: what has arrived, up to "max". */
+size_t ngx_http_hyperlight_take_body(ngx_http_request_t *r, u_char *dst,
+    size_t max);
+
+void ngx_http_hyperlight_leave_body(ngx_http_hyperlight_ctx_t *ctx);
+void ngx_http_hyperlight_read_handler(ngx_http_request_t *r);
+
+
+/* a response, piece by piece */
+
+#define ngx_http_hyperlight_stream_due(ctx)                                   \
+    ((ctx)->streaming                                                         \
+     && (ctx)->body_size >= NGX_HTTP_HYPERLIGHT_STREAM_PIECE)
+
+ngx_int_t ngx_http_hyperlight_await_drain(ngx_http_hyperlight_ctx_t *ctx);
+void ngx_http_hyperlight_write_handler(ngx_http_request_t *r);
+
+/* Sends what is left, as the end of the response: the rc of the request. */
+ngx_int_t ngx_http_hyperlight_stream_end(ngx_http_hyperlight_ctx_t *ctx);
+
+/* Has begun, and cannot go on: the client sees that something is missing. */
+ngx_int_t ngx_http_hyperlight_stream_break(ngx_http_hyperlight_ctx_t *ctx);
+
+
+/* the sub-requests of a guest */
+
+ngx_int_t ngx_http_hyperlight_filter_init(ngx_conf_t *cf);
+
+/* "end": the sub-request is not to go on for nobody. */
+void ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_uint_t end);
 
 
 /* a request, and its response */
 
 ngx_int_t ngx_http_hyperlight_handler(ngx_http_request_t *r);
 
+/* NULL: no memory. */
+ngx_http_hyperlight_calls_t *ngx_http_hyperlight_calls(
+    ngx_http_request_t *r);
+ngx_http_hyperlight_ctx_t *ngx_http_hyperlight_create_ctx(
+    ngx_http_request_t *r, ngx_http_hyperlight_guest_t *guest,
+    ngx_str_t *function, ngx_http_hyperlight_finish_pt finish);
+
 /* Logs the error, and returns the status of the response to it. */
 ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 
-/* 503, with Retry-After. */
-ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_request_t *r);
+/* No sandbox was to be had: 503, with Retry-After. */
+ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_hyperlight_ctx_t *ctx);
 
 /* Begins the call with all that the request has: NGX_OK, or a status. */
 ngx_int_t ngx_http_hyperlight_begin(ngx_http_hyperlight_ctx_t *ctx,
@@ -304,13 +451,28 @@ hl_status_t ngx_http_hyperlight_put_header(void *data, const char *name,
 hl_status_t ngx_http_hyperlight_put_body(void *data, const void *bytes,
     size_t len, hl_error_t *err);
 
+/* By its status, whatever the guest has written. */
+#define ngx_http_hyperlight_bodiless(ctx)                                     \
+    ((ctx)->status == NGX_HTTP_NO_CONTENT                                     \
+     || (ctx)->status == NGX_HTTP_NOT_MODIFIED)
+
 ngx_int_t ngx_http_hyperlight_set_headers(ngx_http_hyperlight_ctx_t *ctx);
+
+/* Status and headers; the body will have "length" bytes, -1: as many as
+ * come.  What ngx_http_send_header() returns. */
+ngx_int_t ngx_http_hyperlight_send_header(ngx_http_hyperlight_ctx_t *ctx,
+    off_t length);
+
+/* The body that is there, as the last of it. */
+ngx_int_t ngx_http_hyperlight_send_last(ngx_http_hyperlight_ctx_t *ctx);
+
 ngx_int_t ngx_http_hyperlight_send(ngx_http_hyperlight_ctx_t *ctx);
 
 
 /* what a guest may call, and what it says */
 
 extern const hl_sink_t           ngx_http_hyperlight_sink;
+extern const hl_services_t       ngx_http_hyperlight_services;
 extern const hl_host_function_t  ngx_http_hyperlight_functions[];
 extern const size_t              ngx_http_hyperlight_nfunctions;
 

@@ -312,11 +312,18 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     config->log_level = (hl_log_level_t) guest->log_level;
     config->functions = ngx_http_hyperlight_functions;
     config->function_count = ngx_http_hyperlight_nfunctions;
+    config->services = &ngx_http_hyperlight_services;
     config->sink = &ngx_http_hyperlight_sink;
 
     if (hl_config_check(config, &err) != HL_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "hyperlight_guest \"%V\": %s",
                            &guest->name, err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_hyperlight_metrics_zone(cf, &guest->name, &guest->metrics)
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -587,5 +594,5 @@ ngx_http_hyperlight_check_time(ngx_conf_t *cf, void *post, void *data)
         return NGX_CONF_OK;
     }
 
-    return "must be between 1ms and 60s";
+    return "must be between 1ms and 1d";
 }

@@ -4,7 +4,7 @@
  * ngx_http_hyperlight_headers.c: the response headers of a guest.
  *
  * They are checked and copied as they come, and become nginx's only when the
- * call is over.  A guest is an application like one behind proxy_pass: what
+ * response begins.  A guest is an application like one behind proxy_pass: what
  * it says is what the client sees, but for what belongs to the connection.
  */
 
@@ -145,6 +145,11 @@ ngx_http_hyperlight_put_header(void *data, const char *name, size_t name_len,
                                               "characters in its value");
     }
 
+    if (ctx->streaming) {
+        return ngx_http_hyperlight_bad_header(err, &n, "comes after the "
+                                              "response has begun");
+    }
+
     special = ngx_http_hyperlight_special(&n);
 
     if (special && special->handler == NULL) {
@@ -182,7 +187,7 @@ ngx_http_hyperlight_bad_header(hl_error_t *err, ngx_str_t *name,
 }
 
 
-/* Copies it out of the guest's memory, until the call is over. */
+/* Copies it out of the guest's memory, until the response begins. */
 
 static ngx_int_t
 ngx_http_hyperlight_keep_header(ngx_http_hyperlight_ctx_t *ctx,

@@ -40,8 +40,16 @@ const hl_sink_t  ngx_http_hyperlight_sink = {
     ngx_http_hyperlight_put_print,
     ngx_http_hyperlight_put_status,
     ngx_http_hyperlight_put_header,
-    ngx_http_hyperlight_put_body,
-    ngx_http_hyperlight_sleep
+    ngx_http_hyperlight_put_body
+};
+
+const hl_services_t  ngx_http_hyperlight_services = {
+    ngx_http_hyperlight_sleep,
+    ngx_http_hyperlight_flush,
+    ngx_http_hyperlight_read_body,
+    ngx_http_hyperlight_subrequest,
+    ngx_http_hyperlight_subrequest_read,
+    ngx_http_hyperlight_subrequest_close
 };
 
 

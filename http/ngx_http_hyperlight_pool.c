@@ -96,6 +96,27 @@ ngx_http_hyperlight_pool(ngx_http_hyperlight_main_conf_t *hmcf,
 }
 
 
+const hl_function_t *
+ngx_http_hyperlight_pool_function(ngx_http_hyperlight_pool_t *pool,
+    ngx_str_t *name)
+{
+    ngx_queue_t                    *q;
+    ngx_http_hyperlight_sandbox_t  *sandbox;
+
+    if (pool == NULL || pool->count == 0) {
+        return NULL;
+    }
+
+    /* all of them have the same table */
+
+    q = ngx_queue_empty(&pool->free) ? ngx_queue_head(&pool->taken)
+                                     : ngx_queue_head(&pool->free);
+    sandbox = ngx_queue_data(q, ngx_http_hyperlight_sandbox_t, queue);
+
+    return hl_sandbox_function(sandbox->core, (char *) name->data);
+}
+
+
 /* Up to MIN, and tells if that was to be done before and could not. */
 
 ngx_int_t
@@ -174,8 +195,10 @@ ngx_http_hyperlight_pool_add(ngx_http_hyperlight_pool_t *pool)
     }
 
     sandbox->pool = pool;
+    sandbox->rebuilds = hl_sandbox_stats(sandbox->core)->rebuilds;
     pool->count++;
 
+    ngx_http_hyperlight_metrics_pool(pool);
     ngx_http_hyperlight_pool_put(sandbox);
 
     return NGX_OK;
@@ -266,6 +289,9 @@ ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
     ngx_queue_insert_tail(&pool->waiting, &ctx->queue);
     pool->waiting_count++;
 
+    ctx->record.waited = 1;
+    ngx_http_hyperlight_metrics_pool(pool);
+
     if (pool->count < pool->guest->sandboxes_max && !pool->grow.posted) {
         ngx_post_event(&pool->grow, &ngx_posted_next_events);
     }
@@ -285,6 +311,10 @@ ngx_http_hyperlight_take(ngx_http_hyperlight_sandbox_t *sandbox,
     hl_sandbox_set_data(sandbox->core, ctx);
 
     ngx_queue_insert_tail(&sandbox->pool->taken, &sandbox->queue);
+    sandbox->pool->in_use++;
+
+    ngx_http_hyperlight_record_taken(ctx);
+    ngx_http_hyperlight_metrics_pool(sandbox->pool);
 }
 
 
@@ -315,6 +345,8 @@ ngx_http_hyperlight_leave_queue(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_queue_remove(&ctx->queue);
     ctx->pool->waiting_count--;
+
+    ngx_http_hyperlight_metrics_pool(ctx->pool);
 }
 
 
@@ -333,7 +365,10 @@ ngx_http_hyperlight_release(ngx_http_hyperlight_ctx_t *ctx)
     ctx->taken = NULL;
     ctx->sandbox = NULL;
     ctx->pool->used = sandbox;
+    ctx->pool->in_use--;
 
+    ngx_http_hyperlight_record_owed(ctx);
+    ngx_http_hyperlight_metrics_pool(ctx->pool);
     ngx_http_hyperlight_worker_called(ctx->pool->worker);
 }
 
@@ -354,10 +389,13 @@ ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool)
     pool->used = NULL;
 
     if (hl_sandbox_restore(sandbox->core, pool->snapshot, &err) == HL_OK) {
+        ngx_http_hyperlight_record_restored(pool, sandbox);
         ngx_queue_remove(&sandbox->queue);
         ngx_http_hyperlight_pool_put(sandbox);
         return;
     }
+
+    pool->owed = NULL;
 
     level = (err.status == HL_ERR_INEXACT) ? NGX_LOG_ALERT : NGX_LOG_CRIT;
 
@@ -412,6 +450,8 @@ ngx_http_hyperlight_sandbox_drop(ngx_http_hyperlight_sandbox_t *sandbox)
 {
     ngx_queue_remove(&sandbox->queue);
     sandbox->pool->count--;
+
+    ngx_http_hyperlight_metrics_pool(sandbox->pool);
 
     hl_sandbox_destroy(sandbox->core);
     ngx_free(sandbox);

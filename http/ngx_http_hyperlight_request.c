@@ -22,7 +22,7 @@ static ngx_int_t ngx_http_hyperlight_begin_typed(
 static ngx_int_t ngx_http_hyperlight_signature(
     ngx_http_hyperlight_ctx_t *ctx, const hl_function_t *function);
 static size_t ngx_http_hyperlight_body_size(ngx_http_request_t *r);
-static ngx_int_t ngx_http_hyperlight_read_body(ngx_http_request_t *r,
+static ngx_int_t ngx_http_hyperlight_copy_body(ngx_http_request_t *r,
     u_char *dst);
 
 
@@ -63,11 +63,25 @@ ngx_http_hyperlight_begin_http(ngx_http_hyperlight_ctx_t *ctx,
 
     size = ngx_http_hyperlight_body_size(ctx->request);
 
+    if (ctx->unbuffered) {
+        size = ngx_min(size, ngx_http_hyperlight_body_room(ctx->guest));
+    }
+
     if (hl_call_http_body(ctx->sandbox, size, &room, &err) != HL_OK) {
         return ngx_http_hyperlight_fail(ctx, &err);
     }
 
-    return ngx_http_hyperlight_read_body(ctx->request, room);
+    if (!ctx->unbuffered) {
+        return ngx_http_hyperlight_copy_body(ctx->request, room);
+    }
+
+    (void) ngx_http_hyperlight_take_body(ctx->request, room, size);
+
+    if (hl_call_http_more(ctx->sandbox, &err) != HL_OK) {
+        return ngx_http_hyperlight_fail(ctx, &err);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -181,7 +195,7 @@ ngx_http_hyperlight_begin_typed(ngx_http_hyperlight_ctx_t *ctx,
         return NGX_OK;
     }
 
-    rc = ngx_http_hyperlight_read_body(ctx->request, room);
+    rc = ngx_http_hyperlight_copy_body(ctx->request, room);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -257,7 +271,7 @@ ngx_http_hyperlight_body_size(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_hyperlight_read_body(ngx_http_request_t *r, u_char *dst)
+ngx_http_hyperlight_copy_body(ngx_http_request_t *r, u_char *dst)
 {
     size_t        size;
     ssize_t       n;

@@ -2,7 +2,7 @@
  * Copyright (C) the Hyperlight for nginx authors
  *
  * ngx_http_hyperlight_response.c: the guest's status and body, and sending
- * the response.
+ * the response when it is whole.
  *
  * The body is copied as it comes: nothing that nginx sends lies in guest
  * memory, which is another request's before a slow client has it all.
@@ -17,13 +17,19 @@
 
 static ngx_buf_t *ngx_http_hyperlight_body_buffer(
     ngx_http_hyperlight_ctx_t *ctx, size_t len);
-static void ngx_http_hyperlight_set_entity(ngx_http_hyperlight_ctx_t *ctx);
+static void ngx_http_hyperlight_set_entity(ngx_http_hyperlight_ctx_t *ctx,
+    off_t length);
 
 
 hl_status_t
 ngx_http_hyperlight_put_status(void *data, uint32_t status, hl_error_t *err)
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
+
+    if (ctx->streaming) {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a status "
+                            "after the response had begun");
+    }
 
     if (status < 200 || status > 599) {
         return hl_error_set(err, HL_ERR_OUTPUT,
@@ -46,7 +52,7 @@ ngx_http_hyperlight_put_body(void *data, const void *bytes, size_t len,
     ngx_buf_t     *b;
     const u_char  *p;
 
-    if (len > ctx->guest->config.output - ctx->body_size) {
+    if (!ctx->streaming && len > ctx->guest->config.output - ctx->body_size) {
         return hl_error_set(err, HL_ERR_OUTPUT,
                             "the response body is over the \"output\" "
                             "of %zu bytes", ctx->guest->config.output);
@@ -65,7 +71,7 @@ ngx_http_hyperlight_put_body(void *data, const void *bytes, size_t len,
         b->last = ngx_cpymem(b->last, p, n);
     }
 
-    return HL_OK;
+    return ngx_http_hyperlight_stream_due(ctx) ? HL_AGAIN : HL_OK;
 }
 
 
@@ -84,18 +90,27 @@ ngx_http_hyperlight_body_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
 
     pool = ctx->request->pool;
 
-    cl = ngx_alloc_chain_link(pool);
-    if (cl == NULL) {
-        return NULL;
+    if (ctx->free) {
+        cl = ctx->free;
+        ctx->free = cl->next;
+        cl->buf->flush = 0;
+
+    } else {
+        cl = ngx_alloc_chain_link(pool);
+        if (cl == NULL) {
+            return NULL;
+        }
+
+        cl->buf = ngx_create_temp_buf(pool, ngx_max(len,
+                                            NGX_HTTP_HYPERLIGHT_BODY_BUFFER));
+        if (cl->buf == NULL) {
+            return NULL;
+        }
+
+        cl->buf->tag = (ngx_buf_tag_t) &ngx_http_hyperlight_module;
     }
 
-    b = ngx_create_temp_buf(pool, ngx_max(len,
-                                          NGX_HTTP_HYPERLIGHT_BODY_BUFFER));
-    if (b == NULL) {
-        return NULL;
-    }
-
-    cl->buf = b;
+    b = cl->buf;
     cl->next = NULL;
 
     if (ctx->last) {
@@ -114,8 +129,28 @@ ngx_http_hyperlight_body_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
 ngx_int_t
 ngx_http_hyperlight_send(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_buf_t           *b;
     ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (ctx->streaming) {
+        return ngx_http_hyperlight_stream_end(ctx);
+    }
+
+    rc = ngx_http_hyperlight_send_header(ctx, (off_t) ctx->body_size);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_hyperlight_send_last(ctx);
+}
+
+
+ngx_int_t
+ngx_http_hyperlight_send_header(ngx_http_hyperlight_ctx_t *ctx, off_t length)
+{
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -126,17 +161,23 @@ ngx_http_hyperlight_send(ngx_http_hyperlight_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_hyperlight_set_entity(ctx);
+    ngx_http_hyperlight_set_entity(ctx, length);
 
     /* the guest has seen If-Match and the like, and answered accordingly */
 
     r->disable_not_modified = 1;
 
-    rc = ngx_http_send_header(r);
+    return ngx_http_send_header(r);
+}
 
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
+
+ngx_int_t
+ngx_http_hyperlight_send_last(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_buf_t           *b;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
 
     if (ctx->body == NULL) {
         return ngx_http_send_special(r, NGX_HTTP_LAST);
@@ -153,30 +194,28 @@ ngx_http_hyperlight_send(ngx_http_hyperlight_ctx_t *ctx)
 /* Type and length, if there is something that they can be of. */
 
 static void
-ngx_http_hyperlight_set_entity(ngx_http_hyperlight_ctx_t *ctx)
+ngx_http_hyperlight_set_entity(ngx_http_hyperlight_ctx_t *ctx, off_t length)
 {
     ngx_http_request_t        *r;
     ngx_http_core_loc_conf_t  *clcf;
 
     r = ctx->request;
 
-    if (r->headers_out.status == NGX_HTTP_NO_CONTENT
-        || r->headers_out.status == NGX_HTTP_NOT_MODIFIED)
-    {
+    if (ngx_http_hyperlight_bodiless(ctx)) {
         ctx->body = NULL;
         return;
     }
 
-    if (ctx->body == NULL && r->method == NGX_HTTP_HEAD) {
+    if (length == 0 && r->method == NGX_HTTP_HEAD) {
 
         /* that says nothing about the body of GET */
 
         return;
     }
 
-    r->headers_out.content_length_n = (off_t) ctx->body_size;
+    r->headers_out.content_length_n = length;
 
-    if (ctx->body && r->headers_out.content_type.len == 0) {
+    if (length && r->headers_out.content_type.len == 0) {
         clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
         r->headers_out.content_type = clcf->default_type;

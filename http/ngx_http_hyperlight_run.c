@@ -5,15 +5,24 @@
  *
  *   state     has a sandbox  leaves by
  *   --------  -------------  ---------------------------------------------
+ *   running   yes            its first slice: as runnable; it is in no queue
  *   waiting   no             a sandbox is free       -> runnable
  *                            queue timeout           -> done, 503
  *                            client gone             -> done, 499
  *   runnable  yes            a slice: not finished   -> runnable, at the end
  *                            a slice: finished       -> done, a response
- *                            a slice: sleeps         -> suspended
+ *                            a slice: it waits       -> suspended
  *                            cpu_limit, timeout      -> done, 504
  *                            client gone             -> done, 499
- *   suspended yes            it has slept            -> runnable
+ *   suspended yes            what it waits for       -> runnable
+ *                              it has slept
+ *                              more of the body arrived, or its end
+ *                              nginx has sent what the guest put out
+ *                              headers, a piece or the end of the response
+ *                              to its sub-request arrived
+ *                            the body does not come  -> done, 408, 499, 400
+ *                            nothing can be sent     -> done, 408, 499
+ *                            the response is HEAD's  -> done
  *                            timeout                 -> done, 504
  *                            client gone             -> done, 499
  *   done      no             the response is nginx's; the sandbox is restored
@@ -24,12 +33,13 @@
  * event loop (ngx_posted_events would not let the loop poll in between).
  *
  * What the guest puts out is kept apart till the end of the call, so that
- * whatever becomes of it, the client sees either all of it or an error.
+ * whatever becomes of it, the client sees either all of it or an error; or,
+ * when it streams, till its next piece is due.
  */
 
-#include <time.h>
-
 #include "ngx_http_hyperlight.h"
+
+#include <time.h>
 
 
 static void ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx);
@@ -43,23 +53,19 @@ static ngx_int_t ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
-static ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
-    ngx_msec_t timeout);
-static void ngx_http_hyperlight_test_reading(ngx_http_request_t *r);
-static void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
-static void ngx_http_hyperlight_wake_handler(ngx_event_t *ev);
 static void ngx_http_hyperlight_timer_handler(ngx_event_t *ev);
-static void ngx_http_hyperlight_gone(void *data);
-static void ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx);
-static void ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx,
-    ngx_int_t rc);
-static uint64_t ngx_http_hyperlight_now(void);
 
 
 void
 ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_int_t  rc;
+
+    ngx_http_hyperlight_record_begin(ctx);
+
+    ctx->timer.handler = ngx_http_hyperlight_timer_handler;
+    ctx->timer.data = ctx;
+    ctx->timer.log = ctx->log;
 
     rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire(ctx);
 
@@ -81,8 +87,7 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
-    ngx_http_hyperlight_done(ctx,
-                             ngx_http_hyperlight_unavailable(ctx->request));
+    ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_unavailable(ctx));
 }
 
 
@@ -269,6 +274,11 @@ ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
         return ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
     }
 
+    if (ngx_http_hyperlight_stream_due(ctx)) {
+        ctx->await = ngx_http_hyperlight_await_drain;
+        return NGX_DONE;
+    }
+
     return NGX_AGAIN;
 }
 
@@ -277,13 +287,15 @@ static ngx_int_t
 ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
     const char *limit, ngx_msec_t value)
 {
+    char        where[HL_WHERE_TEXT];
     hl_error_t  err;
 
+    (void) hl_call_where(ctx->sandbox, where, sizeof(where));
     hl_call_cancel(ctx->sandbox);
     ngx_http_hyperlight_log_rest(ctx);
 
-    (void) hl_error_set(&err, HL_ERR_TIMEOUT, "it exceeded its %s of %u ms",
-                        limit, (unsigned) value);
+    (void) hl_error_set(&err, HL_ERR_TIMEOUT, "it exceeded its %s of %u "
+                        "ms%s", limit, (unsigned) value, where);
 
     return ngx_http_hyperlight_fail(ctx, &err);
 }
@@ -336,121 +348,6 @@ ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
 }
 
 
-/*
- * The call outlasts the event that it began in: from now on the client may
- * leave, and the worker, which exits when no timers are left, has to wait.
- */
-
-static ngx_int_t
-ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
-{
-    ngx_http_cleanup_t  *cln;
-    ngx_http_request_t  *r;
-
-    r = ctx->request;
-
-    if (ctx->cleanup == NULL) {
-        cln = ngx_http_cleanup_add(r, 0);
-        if (cln == NULL) {
-            return NGX_ERROR;
-        }
-
-        cln->handler = ngx_http_hyperlight_gone;
-        cln->data = ctx;
-        ctx->cleanup = cln;
-
-        r->read_event_handler = ngx_http_test_reading;
-        ngx_http_hyperlight_test_reading(r);
-    }
-
-    ctx->timer.handler = ngx_http_hyperlight_timer_handler;
-    ctx->timer.data = ctx;
-    ctx->timer.log = ctx->log;
-
-    ngx_add_timer(&ctx->timer, timeout);
-
-    return NGX_OK;
-}
-
-
-/* In milliseconds, as nginx has them: never less than what was asked for. */
-
-hl_status_t
-ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
-{
-    ngx_http_hyperlight_ctx_t *ctx = data;
-
-    uint64_t  ms;
-
-    ms = ns / 1000000 + (ns % 1000000 != 0);
-
-    ctx->sleep = (ngx_msec_t) ngx_min(ms, NGX_HTTP_HYPERLIGHT_TIME_MAX);
-
-    return HL_AGAIN;
-}
-
-
-/*
- * A client that left before this tells it no more: epoll reports an edge
- * once, and that was with the request.  So it is looked for one time.
- */
-
-static void
-ngx_http_hyperlight_test_reading(ngx_http_request_t *r)
-{
-    ngx_event_t  *rev;
-
-    rev = r->connection->read;
-
-#if (NGX_HTTP_V2)
-    if (r->stream) {
-        return;
-    }
-#endif
-
-    if ((rev->ready || rev->pending_eof) && !rev->posted) {
-        ngx_post_event(rev, &ngx_posted_events);
-    }
-}
-
-
-static void
-ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx)
-{
-    ctx->state = ngx_http_hyperlight_is_suspended;
-
-    ctx->wake.handler = ngx_http_hyperlight_wake_handler;
-    ctx->wake.data = ctx;
-    ctx->wake.log = ctx->log;
-
-    /* nginx's clock stood still while the guest ran */
-
-    ngx_time_update();
-    ngx_add_timer(&ctx->wake, ctx->sleep);
-}
-
-
-static void
-ngx_http_hyperlight_wake_handler(ngx_event_t *ev)
-{
-    ngx_http_hyperlight_ctx_t *ctx = ev->data;
-
-    hl_error_t         err;
-    ngx_connection_t  *c;
-
-    if (hl_call_answer(ctx->sandbox, HL_OK, NULL, NULL, &err) == HL_OK) {
-        ngx_http_hyperlight_runnable(ctx);
-        return;
-    }
-
-    c = ctx->request->connection;
-
-    ngx_http_set_log_request(c->log, ctx->request);
-    ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_fail(ctx, &err));
-    ngx_http_run_posted_requests(c);
-}
-
-
 static void
 ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
 {
@@ -467,7 +364,7 @@ ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
         ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,
                                 ": no sandbox was free within %M ms",
                                 ctx->guest->queue_timeout);
-        rc = ngx_http_hyperlight_unavailable(ctx->request);
+        rc = ngx_http_hyperlight_unavailable(ctx);
 
     } else {
         rc = ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
@@ -479,27 +376,13 @@ ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
 }
 
 
-/* A cleanup of the request: the client has left, or nginx gives it up. */
-
-static void
-ngx_http_hyperlight_gone(void *data)
+void
+ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t end)
 {
-    ngx_http_hyperlight_ctx_t *ctx = data;
-
     if (ctx->sandbox) {
-        hl_call_cancel(ctx->sandbox);
+        hl_call_cancel(ctx->sandbox);   /* of one that has not ended */
     }
 
-    ngx_http_hyperlight_leave(ctx);
-    ngx_http_hyperlight_settle(ctx->pool);
-}
-
-
-/* Out of every queue, and without a sandbox. */
-
-static void
-ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx)
-{
     if (ctx->state == ngx_http_hyperlight_is_waiting) {
         ngx_http_hyperlight_leave_queue(ctx);
 
@@ -509,17 +392,8 @@ ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx)
 
     ctx->state = ngx_http_hyperlight_is_done;
 
-    if (ctx->timer.timer_set) {
-        ngx_del_timer(&ctx->timer);
-    }
-
-    if (ctx->wake.timer_set) {
-        ngx_del_timer(&ctx->wake);
-    }
-
-    if (ctx->cleanup) {
-        ctx->cleanup->handler = NULL;
-    }
+    ngx_http_hyperlight_unlinger(ctx);
+    ngx_http_hyperlight_sub_leave(ctx, end);
 
     if (ctx->taken) {
         ngx_http_hyperlight_release(ctx);
@@ -527,28 +401,17 @@ ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx)
 }
 
 
-/* The last that is done for a call: ctx may be gone after it. */
-
-static void
+void
 ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_http_request_t          *r;
     ngx_http_hyperlight_pool_t  *pool;
 
-    r = ctx->request;
     pool = ctx->pool;
 
-    if (ctx->sandbox) {
-        hl_call_cancel(ctx->sandbox);   /* of one that was not begun whole */
-    }
+    ngx_http_hyperlight_record_end(ctx, rc);
+    ngx_http_hyperlight_leave(ctx, 1);
 
-    ngx_http_hyperlight_leave(ctx);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_hyperlight_send(ctx);
-    }
-
-    ngx_http_finalize_request(r, rc);
+    ctx->finish(ctx, rc);
 
     /* the client does not wait for this */
 
@@ -558,9 +421,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 }
 
 
-/* nginx's own clock stands still while a guest runs. */
-
-static uint64_t
+uint64_t
 ngx_http_hyperlight_now(void)
 {
     struct timespec  ts;

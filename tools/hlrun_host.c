@@ -33,7 +33,7 @@ static hl_status_t hlrun_sink_header(void *data, const char *name,
     size_t name_len, const char *value, size_t value_len, hl_error_t *err);
 static hl_status_t hlrun_sink_body(void *data, const void *bytes, size_t len,
     hl_error_t *err);
-static hl_status_t hlrun_sink_sleep(void *data, uint64_t ns, hl_error_t *err);
+static hl_status_t hlrun_sleep(void *data, uint64_t ns, hl_error_t *err);
 
 static hl_status_t hlrun_get_header(void *data, const hl_value_t *args,
     size_t n, hl_value_t *result, hl_error_t *err);
@@ -54,8 +54,12 @@ static const hl_sink_t  hlrun_sink = {
     hlrun_sink_print,
     hlrun_sink_status,
     hlrun_sink_header,
-    hlrun_sink_body,
-    hlrun_sink_sleep
+    hlrun_sink_body
+};
+
+/* A response is written when it is whole, a body is whole before the call. */
+static const hl_services_t  hlrun_services = {
+    .sleep = hlrun_sleep
 };
 
 static const hl_host_function_t  hlrun_functions[] = {
@@ -77,6 +81,7 @@ static const hl_host_function_t  hlrun_functions[] = {
 void
 hlrun_host_config(hl_config_t *config, bool test_functions)
 {
+    config->services = &hlrun_services;
     config->sink = &hlrun_sink;
     config->functions = hlrun_functions;
     config->function_count = test_functions
@@ -160,7 +165,7 @@ hlrun_sink_body(void *data, const void *bytes, size_t len, hl_error_t *err)
 
 /* Not beyond the call's own limit, which ends it afterwards. */
 static hl_status_t
-hlrun_sink_sleep(void *data, uint64_t ns, hl_error_t *err)
+hlrun_sleep(void *data, uint64_t ns, hl_error_t *err)
 {
     hlrun_t *run = data;
 

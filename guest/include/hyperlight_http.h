@@ -16,9 +16,11 @@
  *         hl_http_register("hello", hello);
  *     }
  *
- * The whole request is in the guest's memory when the function starts: to
- * read it costs no more than any memory access.  The response goes out when
- * the function returns.  hl_set_error() in a handler discards it.
+ * The request is in the guest's memory when the function starts: to read it
+ * costs no more than any memory access.  The response goes out when the
+ * function returns, whole, and hl_set_error() in a handler discards it; or
+ * piece by piece from the first hl_http_flush() on.  What waits for a client
+ * or an upstream, waits outside of the guest, and costs no CPU time.
  */
 
 #ifndef _HYPERLIGHT_HTTP_H_INCLUDED_
@@ -29,6 +31,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "hyperlight_guest.h"
 
@@ -81,8 +84,18 @@ hl_http_view_t hl_http_protocol(const hl_http_request_t *req);
 /* The client's address as text. */
 hl_http_view_t hl_http_remote_addr(const hl_http_request_t *req);
 
-/* The whole body; empty if there is none. */
+/*
+ * The whole body, empty if there is none; or its beginning, where the server
+ * passes bodies on as they arrive (hyperlight_request_buffering off).
+ */
 hl_http_view_t hl_http_body(const hl_http_request_t *req);
+
+/*
+ * Reads on in the body, whole or not: up to "size" bytes, as soon as there
+ * are some.  Returns how many, 0 at the end of the body; or -1, errno EIO.
+ */
+ssize_t hl_http_read_body(const hl_http_request_t *req, void *buf,
+    size_t size);
 
 /*
  * The value of the first header of this name, in whatever case; data is NULL
@@ -133,6 +146,56 @@ int hl_http_printf(hl_http_response_t *resp, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int hl_http_vprintf(hl_http_response_t *resp, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
+
+/*
+ * Sends what there is, and waits until the client takes more.  From now on
+ * the response has no length but what is written, status and headers cannot
+ * be changed, and a guest that fails leaves the client with a part of it.
+ * Without it, the whole body has to fit into the host's "output".
+ *
+ * Returns 0; or -1, errno ENOSYS, if the host sends whole responses only.
+ */
+int hl_http_flush(hl_http_response_t *resp);
+
+
+/* ---- sub-requests ------------------------------------------------------ */
+
+typedef struct hl_http_subrequest_s  hl_http_subrequest_t;
+
+/*
+ * Asks a location of the same server, as "/path?arguments", encoded, and
+ * waits for the headers of its response.  The client's headers go along but
+ * for those of its body; "content_type" is that of the body, or NULL.  With
+ * proxy_pass in that location, this is how a guest talks to others.
+ *
+ * The response is as the location gives it, before nginx's response filters.
+ * One at a time can be read: a new one ends the one before.
+ *
+ * NULL: errno EMSGSIZE, if it does not fit into the host's "output"; EIO,
+ * if the host refuses, and hl_host_error() tells why.  The object is the
+ * caller's, see hl_http_subrequest_close().
+ */
+hl_http_subrequest_t *hl_http_subrequest(const char *method,
+    const char *uri, const char *content_type, const void *body, size_t len);
+
+unsigned hl_http_subrequest_status(const hl_http_subrequest_t *sub);
+
+/* As those of a request; valid until it is closed. */
+hl_http_view_t hl_http_subrequest_header(const hl_http_subrequest_t *sub,
+    const char *name);
+bool hl_http_subrequest_next_header(const hl_http_subrequest_t *sub,
+    hl_http_header_t *h);
+
+/*
+ * Reads on in the body: up to "size" bytes, as soon as there are some.
+ * Returns how many, 0 at the end; or -1: EIO, if the response broke off,
+ * EBADF, if there is a newer sub-request.
+ */
+ssize_t hl_http_subrequest_read(hl_http_subrequest_t *sub, void *buf,
+    size_t size);
+
+/* What was not read is dropped.  NULL is ignored. */
+void hl_http_subrequest_close(hl_http_subrequest_t *sub);
 
 
 #ifdef __cplusplus

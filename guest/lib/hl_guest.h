@@ -71,6 +71,7 @@ typedef struct {
     hl_ErrorCode            error_code;
     bool                    reply_ready;
 
+    uint64_t                subrequests;
     bool                    random_ready;
     uint32_t                random_key[HL_ABI_ENTROPY / 4];
 } hl_guest_t;
@@ -160,6 +161,18 @@ bool hl_host_call(const hl_FunctionCall *call, char *text, size_t size);
 #define HL_HOST_CALL_TEXT  192
 
 const hl_abi_reply_t *hl_host_reply(void);
+
+
+/* service.c: a host function by its number. */
+
+/* The room for what goes in; NULL: it would not fit. */
+void *hl_service_begin(uint32_t id, size_t len);
+
+/* Calls.  What came out; NULL: an error, which hl_host_error() tells. */
+const hl_abi_value_t *hl_service_call(void);
+
+/* Both, for what takes a number. */
+const hl_abi_value_t *hl_service_number(uint32_t id, uint64_t n);
 
 
 /* error.c, abort.c */

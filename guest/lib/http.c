@@ -33,20 +33,27 @@ hl_http_register(const char *name, hl_http_handler_pt handler)
 static hl_Result *
 hl_http_invoke(const hl_entry_t *entry, const hl_abi_input_t *input)
 {
+    hl_http_stream_t    stream;
     hl_http_request_t   req;
     hl_http_response_t  resp;
 
     req.input = (const char *) input;
     req.http = hl_ptr(const hl_abi_http_t, (uintptr_t) input + input->values);
+    req.stream = &stream;
+
+    stream.taken = 0;
+    stream.more = (req.http->flags & HL_ABI_HTTP_MORE) != 0;
 
     resp.failed = false;
+    resp.begun = false;
 
     ((hl_http_handler_pt) entry->function)(&req, &resp);
 
     if (resp.failed && hl_guest.error == NULL) {
         hl_set_error_fmt(hl_ErrorCode_GuestError,
                          "handler %s gave a status out of range, or more "
-                         "than fits into the output area", entry->name);
+                         "than fits into the output area, or either after "
+                         "the response had begun", entry->name);
     }
 
     return NULL;

@@ -4,14 +4,12 @@
  * http_request.c: views of a request in the input area.
  */
 
-#include <string.h>
-#include <strings.h>
-
 #include "hl_http.h"
 
 
 static hl_http_view_t hl_http_view(const hl_http_request_t *req,
     const hl_abi_view_t *view);
+static hl_http_list_t hl_http_headers(const hl_http_request_t *req);
 
 
 hl_http_view_t
@@ -71,43 +69,32 @@ hl_http_view(const hl_http_request_t *req, const hl_abi_view_t *view)
 hl_http_view_t
 hl_http_header(const hl_http_request_t *req, const char *name)
 {
-    size_t            len;
-    hl_http_view_t    none = { NULL, 0 };
-    hl_http_header_t  h = { 0 };
+    hl_http_list_t  list;
 
-    len = strlen(name);
+    list = hl_http_headers(req);
 
-    while (hl_http_next_header(req, &h)) {
-
-        if (h.name.len == len && strncasecmp(h.name.data, name, len) == 0) {
-            return h.value;
-        }
-    }
-
-    return none;
+    return hl_http_list_find(&list, name);
 }
 
 
 bool
 hl_http_next_header(const hl_http_request_t *req, hl_http_header_t *h)
 {
-    const hl_abi_header_t  *header;
+    hl_http_list_t  list;
 
-    if (h->index >= req->http->header_count) {
-        return false;
-    }
+    list = hl_http_headers(req);
 
-    header = hl_ptr(const hl_abi_header_t,
-                    (uintptr_t) req->input + req->http->headers + h->offset);
+    return hl_http_list_next(&list, h);
+}
 
-    h->name.data = (const char *) (header + 1);
-    h->name.len = header->name_len;
 
-    h->value.data = h->name.data + header->name_len + 1;
-    h->value.len = header->value_len;
+static hl_http_list_t
+hl_http_headers(const hl_http_request_t *req)
+{
+    hl_http_list_t  list;
 
-    h->index++;
-    h->offset += hl_abi_header_size(header->name_len, header->value_len);
+    list.first = req->input + req->http->headers;
+    list.count = req->http->header_count;
 
-    return true;
+    return list;
 }

@@ -4,7 +4,7 @@
  * http_response.c: a response, as records in the output area.
  */
 
-#include <stdarg.h>
+#include <errno.h>
 #include <string.h>
 
 #include "hl_http.h"
@@ -19,7 +19,9 @@ hl_http_set_status(hl_http_response_t *resp, unsigned status)
 {
     uint32_t  value;
 
-    if (status < HL_HTTP_STATUS_MIN || status > HL_HTTP_STATUS_MAX) {
+    if (resp->begun || status < HL_HTTP_STATUS_MIN
+        || status > HL_HTTP_STATUS_MAX)
+    {
         resp->failed = true;
         return -1;
     }
@@ -39,6 +41,11 @@ hl_http_add_header(hl_http_response_t *resp, const char *name,
     char             *text;
     size_t            name_len, value_len;
     hl_abi_header_t  *header;
+
+    if (resp->begun) {
+        resp->failed = true;
+        return -1;
+    }
 
     name_len = strlen(name);
     value_len = strlen(value);
@@ -68,6 +75,22 @@ hl_http_write(hl_http_response_t *resp, const void *data, size_t len)
     (void) resp;
 
     hl_record_stream(HL_REC_BODY, data, len);
+
+    return 0;
+}
+
+
+int
+hl_http_flush(hl_http_response_t *resp)
+{
+    if (hl_service_begin(HL_RAW_FLUSH, 0) == NULL
+        || hl_service_call() == NULL)
+    {
+        errno = ENOSYS;
+        return -1;
+    }
+
+    resp->begun = true;
 
     return 0;
 }

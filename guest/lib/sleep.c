@@ -5,7 +5,6 @@
  */
 
 #include <errno.h>
-#include <string.h>
 
 #include "hl_guest.h"
 
@@ -16,20 +15,10 @@
 int
 hl_sleep(uint32_t milliseconds)
 {
-    uint64_t            ns;
-    hl_abi_raw_call_t  *call;
-
-    ns = (uint64_t) milliseconds * HL_NS_PER_MS;
-
-    call = hl_record_add(HL_REC_RAW_CALL, sizeof(hl_abi_raw_call_t)
-                                          + sizeof(ns));
-    call->id = HL_RAW_SLEEP;
-    call->len = sizeof(ns);
-    memcpy(call + 1, &ns, sizeof(ns));
-
-    hl_leave(HL_HYPERCALL_CALL);
-
-    if (hl_host_reply()->error != 0) {
+    if (hl_service_number(HL_RAW_SLEEP, (uint64_t) milliseconds
+                                        * HL_NS_PER_MS)
+        == NULL)
+    {
         errno = ENOSYS;
         return -1;
     }

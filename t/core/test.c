@@ -333,8 +333,7 @@ const hl_sink_t  test_sink = {
     test_sink_print,
     test_sink_status,
     test_sink_header,
-    test_sink_body,
-    NULL
+    test_sink_body
 };
 
 
@@ -535,6 +534,15 @@ void
 test_assert_string(const char *s)
 {
     test_assert_bytes(HL_TYPE_STRING, s, strlen(s));
+}
+
+
+void
+test_assert_begins(const char *text)
+{
+    if (strncmp(test_err.text, text, strlen(text)) != 0) {
+        fail_msg("\"%s\" does not begin with \"%s\"", test_err.text, text);
+    }
 }
 
 

@@ -158,6 +158,9 @@ void test_assert_pristine(const hl_sandbox_t *sb,
 void test_assert_bytes(hl_type_t type, const void *data, size_t len);
 void test_assert_string(const char *s);
 
+/* The text of test_err begins so. */
+void test_assert_begins(const char *text);
+
 /* test_err has these, and the text somewhere in its own. */
 void test_assert_error(hl_status_t status, uint32_t code, const char *text);
 

@@ -49,9 +49,10 @@ my $module = $ENV{TEST_NGINX_MODULE}
 my @all;
 
 
-# Sections: main, http, server.  Others: log_level (info), workers (1), start
-# (1), check_restore (1; 0 in tests that count or measure what a request
-# costs).  "wrap" is a command that the master is started through.
+# Sections: main, http, server.  Others: log_level (info), workers (1),
+# connections (512, of a worker), start (1), check_restore (1; 0 in tests that
+# count or measure what a request costs).  "wrap" is a command that the master
+# is started through.
 
 sub new {
     my ($class, %o) = @_;
@@ -61,6 +62,7 @@ sub new {
                                         CLEANUP => !$ENV{TEST_NGINX_LEAVE}),
         log_level => 'info',
         workers   => 1,
+        connections => 512,
         start     => 1,
         check_restore => 1,
         wrap      => [],
@@ -162,6 +164,7 @@ $globals
 include main.conf;
 
 events {
+    worker_connections $self->{connections};
 }
 
 http {

@@ -1,0 +1,42 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight_sub.h: a sub-request of a guest, between what makes it
+ * and the filters that its response ends in.
+ */
+
+#ifndef _NGX_HTTP_HYPERLIGHT_SUB_H_INCLUDED_
+#define _NGX_HTTP_HYPERLIGHT_SUB_H_INCLUDED_
+
+
+#include "ngx_http_hyperlight.h"
+
+
+struct ngx_http_hyperlight_sub_s {
+    ngx_http_hyperlight_ctx_t   *ctx;             /* NULL: nobody reads it */
+    ngx_http_request_t          *request;
+    ngx_http_post_subrequest_t   post;
+    ngx_http_posted_request_t    posted;
+    ngx_chain_t                 *in;              /* not read yet */
+    unsigned                     head:1;          /* its headers are there */
+    unsigned                     over:1;          /* and its last bytes */
+    unsigned                     written:1;       /* nginx has all of it */
+    unsigned                     ended:1;
+};
+
+
+/* A ngx_http_post_subrequest_pt. */
+ngx_int_t ngx_http_hyperlight_sub_done(ngx_http_request_t *sr, void *data,
+    ngx_int_t rc);
+
+/* Of ngx_http_hyperlight_await_pt. */
+ngx_int_t ngx_http_hyperlight_await_head(ngx_http_hyperlight_ctx_t *ctx);
+
+/* What was not read yet is not wanted. */
+void ngx_http_hyperlight_sub_drop(ngx_http_hyperlight_sub_t *sub);
+
+/* Its write event handler is to be called: it can go on. */
+void ngx_http_hyperlight_sub_post(ngx_http_request_t *sr);
+
+
+#endif /* _NGX_HTTP_HYPERLIGHT_SUB_H_INCLUDED_ */

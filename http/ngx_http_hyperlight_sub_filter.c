@@ -1,0 +1,537 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight_sub_filter.c: the response to a guest's sub-request,
+ * which ends here and goes to the guest.
+ *
+ * Buffers are kept until the guest has read them, and their owner waits
+ * meanwhile: an upstream is read as fast as the guest reads.  Which requests
+ * are meant is told by their post_subrequest: contexts do not survive an
+ * internal redirect.
+ */
+
+#include "ngx_http_hyperlight_sub.h"
+
+
+/* The bit of a filter that comes later, and sees none of these requests. */
+#define NGX_HTTP_HYPERLIGHT_SUB_BUFFERED  NGX_HTTP_SUB_BUFFERED
+#define NGX_HTTP_HYPERLIGHT_SUB_OTHERS    (0x0f ^ NGX_HTTP_SUB_BUFFERED)
+
+
+/* A hl_abi_subresponse_t and its headers, counted or written. */
+typedef struct {
+    u_char    *p;                                 /* NULL: only counted */
+    size_t     size;
+    uint32_t   count;
+} ngx_http_hyperlight_head_t;
+
+
+static ngx_int_t ngx_http_hyperlight_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_hyperlight_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_http_hyperlight_sub_t *ngx_http_hyperlight_sub_of(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_hyperlight_sub_keep(ngx_http_hyperlight_sub_t *sub,
+    ngx_chain_t *in);
+static ngx_int_t ngx_http_hyperlight_sub_next(ngx_http_hyperlight_sub_t *sub,
+    size_t max, ngx_str_t *piece);
+static ngx_int_t ngx_http_hyperlight_await_sub(
+    ngx_http_hyperlight_ctx_t *ctx);
+static void ngx_http_hyperlight_sub_wake(ngx_http_hyperlight_sub_t *sub);
+static void ngx_http_hyperlight_answer_head(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_http_request_t *sr);
+static void ngx_http_hyperlight_put_head(ngx_http_hyperlight_head_t *head,
+    ngx_http_request_t *sr);
+static void ngx_http_hyperlight_put_field(ngx_http_hyperlight_head_t *head,
+    const char *name, size_t len, ngx_str_t *value);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+ngx_int_t
+ngx_http_hyperlight_filter_init(ngx_conf_t *cf)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_hyperlight_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_hyperlight_body_filter;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_hyperlight_sub_t *
+ngx_http_hyperlight_sub_of(ngx_http_request_t *r)
+{
+    if (r == r->main || r->post_subrequest == NULL
+        || r->post_subrequest->handler != ngx_http_hyperlight_sub_done)
+    {
+        return NULL;
+    }
+
+    return r->post_subrequest->data;
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_hyperlight_sub_t  *sub;
+
+    sub = ngx_http_hyperlight_sub_of(r);
+
+    if (sub == NULL) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    if (sub->ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->header_sent = 1;
+    r->filter_need_in_memory = 1;
+
+    if (r->method == NGX_HTTP_HEAD
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT
+        || r->headers_out.status == NGX_HTTP_NOT_MODIFIED)
+    {
+        r->header_only = 1;
+    }
+
+    /* else nginx reads on to the end before it passes anything on */
+
+    if (r->upstream && !r->upstream->store
+#if (NGX_HTTP_CACHE)
+        && !r->upstream->cacheable
+#endif
+        )
+    {
+        r->upstream->buffering = 0;
+    }
+
+    sub->head = 1;
+
+    ngx_http_hyperlight_sub_wake(sub);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_http_hyperlight_sub_t  *sub;
+
+    sub = ngx_http_hyperlight_sub_of(r);
+
+    if (sub == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (sub->ctx == NULL) {
+
+        /* not NGX_ERROR, which would be the connection's */
+
+        for ( /* void */ ; in; in = in->next) {
+            in->buf->pos = in->buf->last;
+            in->buf->file_pos = in->buf->file_last;
+        }
+
+        return NGX_OK;
+    }
+
+    if (ngx_http_hyperlight_sub_keep(sub, in) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_hyperlight_sub_wake(sub);
+
+    return sub->in ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_sub_keep(ngx_http_hyperlight_sub_t *sub, ngx_chain_t *in)
+{
+    ngx_chain_t         *cl, **last;
+    ngx_http_request_t  *r;
+
+    r = sub->request;
+
+    for (last = &sub->in; *last; last = &(*last)->next) { /* void */ }
+
+    for ( /* void */ ; in; in = in->next) {
+
+        if (in->buf->last_buf || in->buf->last_in_chain) {
+            sub->over = 1;
+        }
+
+        if (ngx_buf_size(in->buf) == 0) {
+            continue;
+        }
+
+        cl = ngx_alloc_chain_link(r->pool);
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        cl->buf = in->buf;
+        cl->next = NULL;
+
+        *last = cl;
+        last = &cl->next;
+    }
+
+    if (sub->in) {
+        r->buffered |= NGX_HTTP_HYPERLIGHT_SUB_BUFFERED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* As long as there is something in it, the sub-request does not end. */
+
+ngx_int_t
+ngx_http_hyperlight_sub_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_http_hyperlight_sub_t *sub = data;
+
+    if (sr->connection->error) {
+        return rc;
+    }
+
+    if (rc == NGX_ERROR || rc == NGX_HTTP_REQUEST_TIME_OUT
+        || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+    {
+        /* it has failed, and not the request that it is for */
+
+        sr->buffered = 0;
+        rc = NGX_OK;
+    }
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_HTTP_CREATED
+        || rc == NGX_HTTP_NO_CONTENT)
+    {
+        return rc;
+    }
+
+    if (sr->buffered || sr->postponed) {
+        sub->written = 1;
+        return rc;
+    }
+
+    sub->ended = 1;
+
+    ngx_http_hyperlight_sub_wake(sub);
+
+    return rc;
+}
+
+
+static void
+ngx_http_hyperlight_sub_wake(ngx_http_hyperlight_sub_t *sub)
+{
+    if (sub->ctx) {
+        ngx_http_hyperlight_attempt(sub->ctx, ngx_http_hyperlight_await_head);
+    }
+
+    if (sub->ctx) {
+        ngx_http_hyperlight_attempt(sub->ctx, ngx_http_hyperlight_await_sub);
+    }
+}
+
+
+void
+ngx_http_hyperlight_sub_drop(ngx_http_hyperlight_sub_t *sub)
+{
+    ngx_chain_t  *cl;
+
+    while (sub->in) {
+        cl = sub->in;
+        sub->in = cl->next;
+
+        cl->buf->pos = cl->buf->last;
+        ngx_free_chain(sub->request->pool, cl);
+    }
+
+    sub->request->buffered &= NGX_HTTP_HYPERLIGHT_SUB_OTHERS;
+}
+
+
+void
+ngx_http_hyperlight_sub_post(ngx_http_request_t *sr)
+{
+    ngx_event_t                *wev;
+    ngx_http_posted_request_t  *p;
+    ngx_http_hyperlight_sub_t  *sub;
+
+    sub = ngx_http_hyperlight_sub_of(sr);
+
+    /* if it has set one, it was not for the client */
+
+    wev = sr->connection->write;
+
+    if (wev->timer_set && !wev->delayed) {
+        ngx_del_timer(wev);
+    }
+
+    for (p = sr->main->posted_requests; p; p = p->next) {
+        if (p == &sub->posted) {
+            return;
+        }
+    }
+
+    (void) ngx_http_post_request(sr, &sub->posted);
+}
+
+
+/* ---- what the guest reads ----------------------------------------------- */
+
+hl_status_t
+ngx_http_hyperlight_subrequest_read(void *data, size_t max, hl_value_t *piece,
+    hl_error_t *err)
+{
+    ngx_http_hyperlight_ctx_t *ctx = data;
+
+    ngx_str_t  bytes;
+
+    if (ctx->sub == NULL) {
+        return hl_error_set(err, HL_ERR_GUEST,
+                            "there is no sub-request to read");
+    }
+
+    if (ngx_http_hyperlight_sub_next(ctx->sub, max, &bytes) == NGX_OK) {
+        piece->v.bytes.data = bytes.data;
+        piece->v.bytes.len = bytes.len;
+        return HL_OK;
+    }
+
+    ctx->await = ngx_http_hyperlight_await_sub;
+    ctx->await_max = max;
+    ctx->asked = 1;
+
+    return HL_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_await_sub(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+    ngx_str_t  bytes;
+
+    rc = ngx_http_hyperlight_sub_next(ctx->sub, ctx->await_max, &bytes);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_hyperlight_answer_error(ctx, "the response broke off");
+
+    } else {
+        ngx_http_hyperlight_answer(ctx, bytes.data, bytes.len);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * NGX_OK: some bytes, which are copied before the sub-request goes on, or
+ * none at the end; NGX_ERROR: it broke off before its end.
+ */
+
+static ngx_int_t
+ngx_http_hyperlight_sub_next(ngx_http_hyperlight_sub_t *sub, size_t max,
+    ngx_str_t *piece)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    ngx_str_null(piece);
+
+    cl = sub->in;
+
+    if (cl) {
+        b = cl->buf;
+
+        piece->data = b->pos;
+        piece->len = ngx_min(max, (size_t) (b->last - b->pos));
+
+        b->pos += piece->len;
+
+        if (b->pos < b->last) {
+            return NGX_OK;
+        }
+
+        sub->in = cl->next;
+        ngx_free_chain(sub->request->pool, cl);
+
+        if (sub->in == NULL && !sub->ended) {
+            sub->request->buffered &= NGX_HTTP_HYPERLIGHT_SUB_OTHERS;
+            ngx_http_hyperlight_sub_post(sub->request);
+        }
+
+        return NGX_OK;
+    }
+
+    if (sub->over || (sub->ended && sub->request->header_only)) {
+        return NGX_OK;
+    }
+
+    return sub->ended ? NGX_ERROR : NGX_AGAIN;
+}
+
+
+ngx_int_t
+ngx_http_hyperlight_await_head(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_http_hyperlight_sub_t  *sub;
+
+    sub = ctx->sub;
+
+    if (sub->head) {
+        ngx_http_hyperlight_answer_head(ctx, sub->request);
+        return NGX_OK;
+    }
+
+    if (sub->ended) {
+        ngx_http_hyperlight_answer_error(ctx, "there is no response");
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_hyperlight_answer_head(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_http_request_t *sr)
+{
+    u_char                      *buf;
+    hl_abi_subresponse_t         response;
+    ngx_http_hyperlight_head_t   head;
+
+    /* how much it is, and then what it is */
+
+    head.p = NULL;
+    ngx_http_hyperlight_put_head(&head, sr);
+
+    if (head.size > ctx->await_max) {
+        ngx_http_hyperlight_answer_error(ctx, "the headers of the response "
+                                         "are over the guest's \"headers\"");
+        return;
+    }
+
+    buf = ngx_calloc(head.size, ctx->log);
+    if (buf == NULL) {
+        ngx_http_hyperlight_answer_error(ctx, "out of memory");
+        return;
+    }
+
+    response.status = (uint32_t) sr->headers_out.status;
+    response.header_count = head.count;
+
+    head.p = ngx_cpymem(buf, &response, sizeof(hl_abi_subresponse_t));
+    ngx_http_hyperlight_put_head(&head, sr);
+
+    ngx_http_hyperlight_answer(ctx, buf, head.size);
+
+    ngx_free(buf);
+}
+
+
+/* Those that nginx keeps elsewhere until it writes a response, and all in
+ * its list. */
+
+static void
+ngx_http_hyperlight_put_head(ngx_http_hyperlight_head_t *head,
+    ngx_http_request_t *sr)
+{
+    u_char                   text[sizeof("Mon, 28 Sep 1970 06:00:00 GMT")];
+    ngx_str_t                value;
+    ngx_uint_t               i;
+    ngx_list_part_t         *part;
+    ngx_table_elt_t         *h;
+    ngx_http_headers_out_t  *out;
+
+    out = &sr->headers_out;
+
+    head->size = sizeof(hl_abi_subresponse_t);
+    head->count = 0;
+
+    if (out->content_type.len) {
+        ngx_http_hyperlight_put_field(head, "Content-Type", 12,
+                                      &out->content_type);
+    }
+
+    value.data = text;
+
+    if (out->content_length_n >= 0) {
+        value.len = (size_t) (ngx_sprintf(text, "%O", out->content_length_n)
+                              - text);
+        ngx_http_hyperlight_put_field(head, "Content-Length", 14, &value);
+    }
+
+    if (out->last_modified_time != -1 && out->last_modified == NULL) {
+        value.len = (size_t) (ngx_http_time(text, out->last_modified_time)
+                              - text);
+        ngx_http_hyperlight_put_field(head, "Last-Modified", 13, &value);
+    }
+
+    part = &out->headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash) {
+            ngx_http_hyperlight_put_field(head, (char *) h[i].key.data,
+                                          h[i].key.len, &h[i].value);
+        }
+    }
+}
+
+
+static void
+ngx_http_hyperlight_put_field(ngx_http_hyperlight_head_t *head,
+    const char *name, size_t len, ngx_str_t *value)
+{
+    u_char           *p;
+    size_t            size;
+    hl_abi_header_t   field;
+
+    size = hl_abi_header_size(len, value->len);
+
+    head->size += size;
+    head->count++;
+
+    if (head->p == NULL) {
+        return;
+    }
+
+    field.name_len = (uint32_t) len;
+    field.value_len = (uint32_t) value->len;
+
+    /* the NULs and what is between fields is zero already */
+
+    p = ngx_cpymem(head->p, &field, sizeof(hl_abi_header_t));
+    p = ngx_cpymem(p, name, len) + 1;
+    ngx_memcpy(p, value->data, value->len);
+
+    head->p += size;
+}

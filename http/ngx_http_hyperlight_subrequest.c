@@ -1,0 +1,510 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * ngx_http_hyperlight_subrequest.c: a guest asks another location.
+ *
+ * The sub-request is one of nginx's, in the background: none of its output
+ * is the client's.  It carries the client's headers but for those of the
+ * body, which it has of its own.
+ */
+
+#include "ngx_http_hyperlight.h"
+#include "ngx_http_hyperlight_sub.h"
+
+
+static ngx_int_t ngx_http_hyperlight_sub_uri(ngx_http_request_t *r,
+    const hl_subrequest_t *sub, ngx_str_t *uri, ngx_str_t *args);
+static ngx_int_t ngx_http_hyperlight_sub_method(ngx_http_request_t *sr,
+    const hl_subrequest_t *sub);
+static ngx_int_t ngx_http_hyperlight_sub_headers(ngx_http_request_t *sr,
+    const hl_subrequest_t *sub);
+static ngx_uint_t ngx_http_hyperlight_sub_drops(ngx_str_t *name);
+static ngx_table_elt_t *ngx_http_hyperlight_sub_header(ngx_http_request_t *sr,
+    const char *name, const char *lowcase, const u_char *value, size_t len);
+static ngx_int_t ngx_http_hyperlight_sub_body(ngx_http_request_t *sr,
+    const hl_subrequest_t *sub);
+static ngx_http_request_t *ngx_http_hyperlight_sub_create(
+    ngx_http_hyperlight_ctx_t *ctx, const hl_subrequest_t *sub,
+    hl_error_t *err);
+static void ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub);
+static void ngx_http_hyperlight_sub_never(ngx_http_request_t *sr);
+
+
+static const struct {
+    ngx_str_t   name;
+    ngx_uint_t  method;
+} ngx_http_hyperlight_methods[] = {
+    { ngx_string("GET"), NGX_HTTP_GET },
+    { ngx_string("HEAD"), NGX_HTTP_HEAD },
+    { ngx_string("POST"), NGX_HTTP_POST },
+    { ngx_string("PUT"), NGX_HTTP_PUT },
+    { ngx_string("DELETE"), NGX_HTTP_DELETE },
+    { ngx_string("OPTIONS"), NGX_HTTP_OPTIONS },
+    { ngx_string("PATCH"), NGX_HTTP_PATCH }
+};
+
+
+/* Of the client's: its body's, and what asks for something else than the
+ * whole response, plain. */
+
+static const ngx_str_t  ngx_http_hyperlight_dropped[] = {
+    ngx_string("Accept-Encoding"),
+    ngx_string("Content-Encoding"),
+    ngx_string("Content-Length"),
+    ngx_string("Content-Type"),
+    ngx_string("Expect"),
+    ngx_string("If-Match"),
+    ngx_string("If-Modified-Since"),
+    ngx_string("If-None-Match"),
+    ngx_string("If-Range"),
+    ngx_string("If-Unmodified-Since"),
+    ngx_string("Range"),
+    ngx_string("TE"),
+    ngx_string("Transfer-Encoding"),
+    ngx_string("Upgrade")
+};
+
+
+/* A member of the services: hl_http_subrequest(). */
+
+hl_status_t
+ngx_http_hyperlight_subrequest(void *data, const hl_subrequest_t *sub,
+    size_t max, hl_value_t *head, hl_error_t *err)
+{
+    ngx_http_hyperlight_ctx_t *ctx = data;
+
+    ngx_http_hyperlight_sub_leave(ctx, 1);
+
+    if (ctx->subs++ == NGX_HTTP_HYPERLIGHT_SUBREQUESTS) {
+        return hl_error_set(err, HL_ERR_GUEST, "a call makes %d sub-requests "
+                            "at most", NGX_HTTP_HYPERLIGHT_SUBREQUESTS);
+    }
+
+    if (ngx_http_hyperlight_sub_create(ctx, sub, err) == NULL) {
+        return err->status;
+    }
+
+    ctx->await = ngx_http_hyperlight_await_head;
+    ctx->await_max = max;
+    ctx->asked = 1;
+
+    return HL_AGAIN;
+}
+
+
+static ngx_http_request_t *
+ngx_http_hyperlight_sub_create(ngx_http_hyperlight_ctx_t *ctx,
+    const hl_subrequest_t *sub, hl_error_t *err)
+{
+    ngx_str_t                   uri, args;
+    ngx_http_request_t         *r, *sr;
+    ngx_http_hyperlight_sub_t  *s;
+
+    r = ctx->request;
+
+    if (ngx_http_hyperlight_sub_uri(r, sub, &uri, &args) != NGX_OK) {
+        (void) hl_error_set(err, HL_ERR_GUEST, "the sub-request's URI is not "
+                            "a \"/path?arguments\", or is unsafe");
+        return NULL;
+    }
+
+    if (r->subrequests == 0) {
+        (void) hl_error_set(err, HL_ERR_GUEST, "sub-requests are nested "
+                            "deeper than nginx allows");
+        return NULL;
+    }
+
+    s = ngx_pcalloc(r->pool, sizeof(ngx_http_hyperlight_sub_t));
+    if (s == NULL) {
+        goto failed;
+    }
+
+    s->post.handler = ngx_http_hyperlight_sub_done;
+    s->post.data = s;
+
+    if (ngx_http_subrequest(r, &uri, &args, &sr, &s->post,
+                            NGX_HTTP_SUBREQUEST_BACKGROUND)
+        != NGX_OK)
+    {
+        goto failed;
+    }
+
+    /* it has begun: what fails from here on, ends it */
+
+    s->request = sr;
+    s->ctx = ctx;
+    ctx->sub = s;
+
+    if (ngx_http_hyperlight_sub_method(sr, sub) != NGX_OK) {
+        (void) hl_error_set(err, HL_ERR_GUEST, "the sub-request's method has "
+                            "other characters than A to Z");
+        ngx_http_hyperlight_sub_leave(ctx, 1);
+        return NULL;
+    }
+
+    if (ngx_http_hyperlight_sub_headers(sr, sub) == NGX_OK
+        && ngx_http_hyperlight_sub_body(sr, sub) == NGX_OK)
+    {
+        return sr;
+    }
+
+    ngx_http_hyperlight_sub_leave(ctx, 1);
+
+failed:
+
+    (void) hl_error_set(err, HL_ERR_SYSTEM, "no sub-request could be made");
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_sub_uri(ngx_http_request_t *r, const hl_subrequest_t *sub,
+    ngx_str_t *uri, ngx_str_t *args)
+{
+    size_t      i;
+    ngx_uint_t  flags;
+
+    if (sub->uri_len == 0 || sub->uri[0] != '/') {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < sub->uri_len; i++) {
+        if ((u_char) sub->uri[i] <= ' ' || sub->uri[i] == '\x7f'
+            || sub->uri[i] == '#')
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    uri->len = sub->uri_len;
+    uri->data = ngx_pnalloc(r->pool, uri->len);
+    if (uri->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(uri->data, sub->uri, uri->len);
+    ngx_str_null(args);
+    flags = 0;
+
+    return ngx_http_parse_unsafe_uri(r, uri, args, &flags);
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_sub_method(ngx_http_request_t *sr,
+    const hl_subrequest_t *sub)
+{
+    u_char      *name;
+    size_t       i;
+    ngx_uint_t   n;
+
+    if (sub->method_len == 0 || sub->method_len > 32) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < sub->method_len; i++) {
+        if (sub->method[i] < 'A' || sub->method[i] > 'Z') {
+            return NGX_ERROR;
+        }
+    }
+
+    name = ngx_pnalloc(sr->pool, sub->method_len);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(name, sub->method, sub->method_len);
+
+    sr->method = NGX_HTTP_UNKNOWN;
+    sr->method_name.data = name;
+    sr->method_name.len = sub->method_len;
+
+    n = sizeof(ngx_http_hyperlight_methods)
+        / sizeof(ngx_http_hyperlight_methods[0]);
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_hyperlight_methods[i].name.len == sub->method_len
+            && ngx_strncmp(ngx_http_hyperlight_methods[i].name.data, name,
+                           sub->method_len)
+               == 0)
+        {
+            sr->method = ngx_http_hyperlight_methods[i].method;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_sub_headers(ngx_http_request_t *sr,
+    const hl_subrequest_t *sub)
+{
+    ngx_uint_t              i;
+    ngx_list_part_t        *part;
+    ngx_table_elt_t        *header, *h;
+    ngx_http_headers_in_t  *in;
+
+    in = &sr->headers_in;
+
+    if (ngx_list_init(&in->headers, sr->pool, 20, sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    part = &sr->parent->headers_in.headers.part;
+    header = part->elts;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            header = part->elts;
+            i = 0;
+        }
+
+        if (ngx_http_hyperlight_sub_drops(&header[i].key)) {
+            continue;
+        }
+
+        h = ngx_list_push(&in->headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = header[i];
+    }
+
+    in->content_type = NULL;
+    in->content_length = NULL;
+    in->transfer_encoding = NULL;
+    in->expect = NULL;
+    in->te = NULL;
+    in->upgrade = NULL;
+    in->range = NULL;
+    in->if_range = NULL;
+    in->if_match = NULL;
+    in->if_none_match = NULL;
+    in->if_modified_since = NULL;
+    in->if_unmodified_since = NULL;
+#if (NGX_HTTP_GZIP)
+    in->accept_encoding = NULL;
+#endif
+    in->chunked = 0;
+    in->content_length_n = -1;
+
+    if (sub->type_len) {
+        in->content_type = ngx_http_hyperlight_sub_header(sr, "Content-Type",
+                                              "content-type",
+                                              (const u_char *) sub->type,
+                                              sub->type_len);
+        if (in->content_type == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_hyperlight_sub_drops(ngx_str_t *name)
+{
+    ngx_uint_t  i, n;
+
+    n = sizeof(ngx_http_hyperlight_dropped)
+        / sizeof(ngx_http_hyperlight_dropped[0]);
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_hyperlight_dropped[i].len == name->len
+            && ngx_strncasecmp(ngx_http_hyperlight_dropped[i].data,
+                               name->data, name->len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_hyperlight_sub_header(ngx_http_request_t *sr, const char *name,
+    const char *lowcase, const u_char *value, size_t len)
+{
+    size_t            i;
+    ngx_table_elt_t  *h;
+
+    /* it goes into the request of a proxy as it is */
+
+    for (i = 0; i < len; i++) {
+        if (value[i] < ' ' || value[i] == 0x7f) {
+            return NULL;
+        }
+    }
+
+    h = ngx_list_push(&sr->headers_in.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key.data = (u_char *) (uintptr_t) name;
+    h->key.len = ngx_strlen(name);
+    h->lowcase_key = (u_char *) (uintptr_t) lowcase;
+    h->hash = ngx_hash_key(h->lowcase_key, h->key.len);
+
+    h->value.len = len;
+    h->value.data = ngx_pnalloc(sr->pool, len + 1);
+    if (h->value.data == NULL) {
+        return NULL;
+    }
+
+    *ngx_cpymem(h->value.data, value, len) = '\0';
+
+    return h;
+}
+
+
+static ngx_int_t
+ngx_http_hyperlight_sub_body(ngx_http_request_t *sr,
+    const hl_subrequest_t *sub)
+{
+    u_char                    text[NGX_SIZE_T_LEN], *p;
+    ngx_buf_t                *b;
+    ngx_http_request_body_t  *rb;
+
+    /* its own, if only an empty one: it must not read the client's */
+
+    rb = ngx_pcalloc(sr->pool, sizeof(ngx_http_request_body_t));
+    if (rb == NULL) {
+        return NGX_ERROR;
+    }
+
+    sr->request_body = rb;
+
+    if (sub->body_len == 0) {
+        return NGX_OK;
+    }
+
+    b = ngx_create_temp_buf(sr->pool, sub->body_len);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_cpymem(b->pos, sub->body, sub->body_len);
+    b->last_buf = 1;
+
+    rb->bufs = ngx_alloc_chain_link(sr->pool);
+    if (rb->bufs == NULL) {
+        return NGX_ERROR;
+    }
+
+    rb->bufs->buf = b;
+    rb->bufs->next = NULL;
+    rb->buf = b;
+
+    p = ngx_sprintf(text, "%uz", sub->body_len);
+
+    sr->headers_in.content_length_n = (off_t) sub->body_len;
+    sr->headers_in.content_length = ngx_http_hyperlight_sub_header(sr,
+                                              "Content-Length",
+                                              "content-length", text,
+                                              (size_t) (p - text));
+
+    return sr->headers_in.content_length ? NGX_OK : NGX_ERROR;
+}
+
+
+/* A member of the services. */
+
+hl_status_t
+ngx_http_hyperlight_subrequest_close(void *data, hl_error_t *err)
+{
+    ngx_http_hyperlight_sub_leave(data, 1);
+
+    return HL_OK;
+}
+
+
+void
+ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t end)
+{
+    ngx_http_hyperlight_sub_t  *sub;
+
+    sub = ctx->sub;
+
+    if (sub == NULL) {
+        return;
+    }
+
+    ctx->sub = NULL;
+    sub->ctx = NULL;
+
+    ngx_http_hyperlight_sub_drop(sub);
+
+    if (end && !sub->ended) {
+        sub->ended = 1;
+        ngx_http_hyperlight_sub_end(sub);
+    }
+}
+
+
+/*
+ * By what serves it: an upstream as nginx does it when a client leaves, a
+ * guest as when it fails, and what only has to be written is forgotten.  What
+ * others do goes on to its end, and is dropped.
+ */
+
+static void
+ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
+{
+    ngx_http_request_t           *sr;
+    ngx_http_cleanup_pt           handler;
+    ngx_http_hyperlight_calls_t  *calls;
+
+    sr = sub->request;
+
+    if (sr->write_event_handler == ngx_http_handler) {
+        sr->write_event_handler = ngx_http_hyperlight_sub_never;
+        return;
+    }
+
+    if (sr->upstream && sr->upstream->cleanup) {
+        handler = *sr->upstream->cleanup;
+        handler(sr);
+        return;
+    }
+
+    calls = ngx_http_get_module_ctx(sr, ngx_http_hyperlight_module);
+
+    if (calls && calls->lingers) {
+        ngx_http_hyperlight_done(calls->lingers, NGX_ERROR);
+        return;
+    }
+
+    if (sub->written && !sr->aio) {
+        sr->write_event_handler = ngx_http_request_empty_handler;
+        ngx_http_finalize_request(sr, NGX_DONE);
+        return;
+    }
+
+    ngx_http_hyperlight_sub_post(sr);
+}
+
+
+/* Of one that has not begun yet. */
+
+static void
+ngx_http_hyperlight_sub_never(ngx_http_request_t *sr)
+{
+    ngx_http_finalize_request(sr, NGX_ERROR);
+}
