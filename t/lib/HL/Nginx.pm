@@ -50,8 +50,9 @@ my @all;
 
 
 # Sections: main, http, server.  Others: log_level (info), workers (1),
-# connections (512, of a worker), start (1), check_restore (1; 0 in tests that
-# count or measure what a request costs).  "wrap" is a command that the master
+# connections (512, of a worker), daemon (off; on: the caller starts it),
+# start (1), check_restore (1; 0 in tests that count or measure what a request
+# costs).  "wrap" is a command that the master
 # is started through.
 
 sub new {
@@ -63,6 +64,7 @@ sub new {
         log_level => 'info',
         workers   => 1,
         connections => 512,
+        daemon    => 'off',
         start     => 1,
         check_restore => 1,
         wrap      => [],
@@ -152,7 +154,7 @@ sub configure {
         qw(client_body proxy fastcgi uwsgi scgi);
 
     $self->write_file('nginx.conf', <<"EOT");
-daemon off;
+daemon $self->{daemon};
 $user
 worker_processes $self->{workers};
 worker_rlimit_core 100m;
