@@ -101,6 +101,12 @@ ngx_http_hyperlight_header_filter(ngx_http_request_t *r)
         r->header_only = 1;
     }
 
+    /* of a sub-request, nginx's static files do not send an empty body */
+
+    if (r->headers_out.content_length_n == 0) {
+        sub->over = 1;
+    }
+
     /* else nginx reads on to the end before it passes anything on */
 
     if (r->upstream && !r->upstream->store
@@ -205,7 +211,7 @@ ngx_http_hyperlight_sub_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     }
 
     if (rc == NGX_ERROR || rc == NGX_HTTP_REQUEST_TIME_OUT
-        || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+        || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST || rc == NGX_HTTP_CLOSE)
     {
         /* it has failed, and not the request that it is for */
 

@@ -1,7 +1,8 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * ask.c: a guest for t/ask.t: sub-requests.
+ * ask.c: a guest for t/ask.t: sub-requests.  What it asks, and how, is in the
+ * headers X-Ask, X-Method and X-Type of its own request, and in the body.
  */
 
 #include <errno.h>
@@ -15,17 +16,50 @@
 #define PIECE  4096
 
 
+/* Of a header: what no header can have, it has as "~" and two digits. */
+
+static const char *
+text(const hl_http_request_t *req, const char *name)
+{
+    char        *copy, *p, digits[3] = "";
+    const char  *value;
+
+    value = hl_http_header(req, name).data;
+
+    if (value == NULL) {
+        return NULL;
+    }
+
+    copy = p = malloc(strlen(value) + 1);
+
+    while (*value != '\0') {
+        if (*value == '~') {
+            memcpy(digits, value + 1, 2);
+            *p++ = (char) strtoul(digits, NULL, 16);
+            value += 3;
+
+        } else {
+            *p++ = *value++;
+        }
+    }
+
+    *p = '\0';
+
+    return copy;
+}
+
+
 static hl_http_subrequest_t *
 ask(const hl_http_request_t *req)
 {
-    hl_http_view_t  method, type, body;
+    const char      *method;
+    hl_http_view_t   body;
 
-    method = hl_http_header(req, "X-Method");
-    type = hl_http_header(req, "X-Type");
+    method = text(req, "X-Method");
     body = hl_http_body(req);
 
-    return hl_http_subrequest(method.data != NULL ? method.data : "GET",
-                              hl_http_header(req, "X-Ask").data, type.data,
+    return hl_http_subrequest(method != NULL ? method : "GET",
+                              text(req, "X-Ask"), text(req, "X-Type"),
                               body.data, body.len);
 }
 
