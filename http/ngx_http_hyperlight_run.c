@@ -409,6 +409,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
     pool = ctx->pool;
 
     ngx_http_hyperlight_leave(ctx, 1);
+    ngx_http_hyperlight_stream_rate(ctx);
 
     if (rc == NGX_OK) {
         rc = ngx_http_hyperlight_send(ctx);

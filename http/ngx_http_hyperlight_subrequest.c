@@ -103,6 +103,7 @@ ngx_http_hyperlight_sub_create(ngx_http_hyperlight_ctx_t *ctx,
     const hl_subrequest_t *sub, hl_error_t *err)
 {
     ngx_str_t                   uri, args;
+    ngx_pool_cleanup_t         *cln;
     ngx_http_request_t         *r, *sr;
     ngx_http_hyperlight_sub_t  *s;
 
@@ -124,10 +125,14 @@ ngx_http_hyperlight_sub_create(ngx_http_hyperlight_ctx_t *ctx,
         return NULL;
     }
 
-    s = ngx_pcalloc(r->pool, sizeof(ngx_http_hyperlight_sub_t));
-    if (s == NULL) {
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_hyperlight_sub_t));
+    if (cln == NULL) {
         goto failed;
     }
+
+    s = cln->data;
+    ngx_memzero(s, sizeof(ngx_http_hyperlight_sub_t));
+    cln->handler = ngx_http_hyperlight_sub_cleanup;
 
     s->post.handler = ngx_http_hyperlight_sub_done;
     s->post.data = s;
@@ -584,6 +589,11 @@ ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
     }
 
     if (sr->upstream && sr->upstream->cleanup) {
+
+        /* it may have been posted just now */
+
+        sr->write_event_handler = ngx_http_request_empty_handler;
+
         handler = *sr->upstream->cleanup;
         handler(sr);
         return;

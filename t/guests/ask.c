@@ -169,6 +169,29 @@ part(const hl_http_request_t *req, hl_http_response_t *resp)
 }
 
 
+/* Reads one byte, sleeps, and then the rest: how many bytes in all. */
+
+static void
+nap(const hl_http_request_t *req, hl_http_response_t *resp)
+{
+    char                   buf[PIECE];
+    size_t                 total;
+    ssize_t                n;
+    hl_http_subrequest_t  *sub;
+
+    sub = ask(req);
+    total = (size_t) hl_http_subrequest_read(sub, buf, 1);
+
+    hl_sleep(400);
+
+    while ((n = hl_http_subrequest_read(sub, buf, sizeof(buf))) > 0) {
+        total += (size_t) n;
+    }
+
+    hl_http_printf(resp, n == 0 ? "%zu" : "%zu and an error", total);
+}
+
+
 /* As many as the arguments say, one after the other: how many worked. */
 
 static void
@@ -238,6 +261,7 @@ hyperlight_main(void)
     hl_http_register("whole", whole);
     hl_http_register("through", through);
     hl_http_register("part", part);
+    hl_http_register("nap", nap);
     hl_http_register("many", many);
     hl_http_register("nest", nest);
 }
