@@ -150,7 +150,7 @@ ngx_http_hyperlight_stream_send(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
-/* Of a sub-request that nobody waits for but its guest, the reader wakes it. */
+/* Of a sub-request that only a guest waits for, its reader wakes it. */
 
 static ngx_int_t
 ngx_http_hyperlight_await_writable(ngx_http_hyperlight_ctx_t *ctx)
@@ -192,7 +192,8 @@ ngx_http_hyperlight_await_writable(ngx_http_hyperlight_ctx_t *ctx)
 static void
 ngx_http_hyperlight_await_rate(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_event_t  *wev;
+    ngx_event_t     *wev;
+    ngx_msec_int_t   left;
 
     wev = ctx->request->connection->write;
 
@@ -202,13 +203,13 @@ ngx_http_hyperlight_await_rate(ngx_http_hyperlight_ctx_t *ctx)
         return;
     }
 
+    left = (ngx_msec_int_t) (wev->timer.key - ngx_current_msec);
+
     ctx->wake.handler = ngx_http_hyperlight_rate_handler;
     ctx->wake.data = ctx;
     ctx->wake.log = ctx->log;
 
-    ngx_add_timer(&ctx->wake,
-                  ngx_max((ngx_msec_int_t) (wev->timer.key - ngx_current_msec),
-                          0) + 1);
+    ngx_add_timer(&ctx->wake, left > 0 ? (ngx_msec_t) left + 1 : 1);
 }
 
 

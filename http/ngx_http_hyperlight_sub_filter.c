@@ -393,7 +393,7 @@ ngx_http_hyperlight_sub_go_on(ngx_http_hyperlight_ctx_t *ctx)
 }
 
 
-/* ---- what the guest reads ------------------------------------------------ */
+/* ---- what the guest reads ----------------------------------------------- */
 
 hl_status_t
 ngx_http_hyperlight_subrequest_read(void *data, size_t max, hl_value_t *piece,

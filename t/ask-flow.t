@@ -26,9 +26,8 @@ my $upstream = IO::Socket::INET->new(
     ReuseAddr => 1,
 ) or die "listen: $@";
 
-my $nginx = HL::Nginx->new(main => <<'EOT', http => <<'EOT', server => <<"EOT");
-thread_pool default threads=2;
-EOT
+my $nginx = HL::Nginx->new(main => 'thread_pool default threads=2;',
+                           http => <<'EOT', server => <<"EOT");
 limit_req_zone x zone=tight:32k rate=5r/s;
 
 hyperlight_guest ask {
@@ -332,11 +331,12 @@ for my $uri (qw(/on /off)) {
     }
 }
 
-{
+# With all of it read, nginx was just told to go on with it.
+for my $size (1000, 16) {
     my $client = started('/part?again', '/on');
     my $first = accepted();
 
-    $first->send("HTTP/1.0 200 OK\r\n\r\n" . 'x' x 1000);
+    $first->send("HTTP/1.0 200 OK\r\n\r\n" . 'x' x $size);
 
     my $second = accepted();
 
