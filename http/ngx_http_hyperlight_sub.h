@@ -18,6 +18,7 @@ struct ngx_http_hyperlight_sub_s {
     ngx_http_post_subrequest_t   post;
     ngx_http_posted_request_t    posted;
     ngx_event_t                  writer;          /* to be installed */
+    ngx_event_t                  orphan;          /* goes on for nobody */
     ngx_chain_t                 *in;              /* not read yet */
     unsigned                     head:1;          /* its headers are there */
     unsigned                     over:1;          /* and its last bytes */

@@ -271,7 +271,7 @@ ngx_http_hyperlight_sub_writer_handler(ngx_event_t *ev)
     c = sr->connection;
     wev = c->write;
 
-    if (sub->ended) {
+    if (sr->done) {
         return;
     }
 
@@ -327,6 +327,10 @@ ngx_http_hyperlight_sub_cleanup(void *data)
     if (sub->writer.posted) {
         ngx_delete_posted_event(&sub->writer);
     }
+
+    if (sub->orphan.timer_set) {
+        ngx_del_timer(&sub->orphan);
+    }
 }
 
 
@@ -365,6 +369,10 @@ ngx_http_hyperlight_sub_post(ngx_http_request_t *sr)
 {
     ngx_http_posted_request_t  *p;
     ngx_http_hyperlight_sub_t  *sub;
+
+    if (sr->done) {
+        return;
+    }
 
     sub = ngx_http_hyperlight_sub_of(sr);
 

@@ -14,6 +14,8 @@
 
 static ngx_int_t ngx_http_hyperlight_sub_uri(ngx_http_request_t *r,
     const hl_subrequest_t *sub, ngx_str_t *uri, ngx_str_t *args);
+static ngx_int_t ngx_http_hyperlight_sub_normal(ngx_http_request_t *r,
+    ngx_str_t *uri);
 static ngx_int_t ngx_http_hyperlight_sub_check(const hl_subrequest_t *sub,
     hl_error_t *err);
 static ngx_int_t ngx_http_hyperlight_sub_method(ngx_http_request_t *sr,
@@ -33,10 +35,16 @@ static ngx_http_request_t *ngx_http_hyperlight_sub_create(
     ngx_http_hyperlight_ctx_t *ctx, const hl_subrequest_t *sub,
     hl_error_t *err);
 static void ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub);
+static void ngx_http_hyperlight_sub_orphan(ngx_http_hyperlight_sub_t *sub);
+static ngx_int_t ngx_http_hyperlight_sub_unwanted(ngx_http_request_t *sr);
+static void ngx_http_hyperlight_sub_orphan_handler(ngx_event_t *ev);
 static void ngx_http_hyperlight_sub_never(ngx_http_request_t *sr);
 
 
-#define NGX_HTTP_HYPERLIGHT_METHOD_LEN  32
+#define NGX_HTTP_HYPERLIGHT_METHOD_LEN   32
+
+/* ms, after which one that nobody waits for is looked at again */
+#define NGX_HTTP_HYPERLIGHT_ORPHAN_TIME  100
 
 
 static const struct {
@@ -199,7 +207,45 @@ ngx_http_hyperlight_sub_uri(ngx_http_request_t *r, const hl_subrequest_t *sub,
     ngx_str_null(args);
     flags = 0;
 
-    return ngx_http_parse_unsafe_uri(r, uri, args, &flags);
+    if (ngx_http_parse_unsafe_uri(r, uri, args, &flags) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_hyperlight_sub_normal(r, uri);
+}
+
+
+/*
+ * nginx does not look for the location of a sub-request by its normal form,
+ * as it does with a client's: another form might go past a location.
+ */
+
+static ngx_int_t
+ngx_http_hyperlight_sub_normal(ngx_http_request_t *r, ngx_str_t *uri)
+{
+    u_char                    *p, *last;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    last = uri->data + uri->len;
+
+    for (p = uri->data; p < last; p++) {
+
+        if (*p != '/') {
+            continue;
+        }
+
+        if (cscf->merge_slashes && last - p > 1 && p[1] == '/') {
+            return NGX_ERROR;
+        }
+
+        if (last - p > 1 && p[1] == '.' && (last - p == 2 || p[2] == '/')) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -593,6 +639,7 @@ ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
         /* it may have been posted just now */
 
         sr->write_event_handler = ngx_http_request_empty_handler;
+        sr->done = 1;
 
         handler = *sr->upstream->cleanup;
         handler(sr);
@@ -608,11 +655,83 @@ ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
 
     if (sub->written && !sr->aio) {
         sr->write_event_handler = ngx_http_request_empty_handler;
+        sr->done = 1;
+
         ngx_http_finalize_request(sr, NGX_DONE);
         return;
     }
 
+    ngx_http_hyperlight_sub_orphan(sub);
+}
+
+
+/*
+ * What it waits for may be the client's socket (limit_req), which nobody
+ * watches for it any more: so it tries again, now and then.  And the client
+ * is not to wait for what it waited for: of a rate's delay, nginx finds out
+ * how long it is when it tries.
+ */
+
+static void
+ngx_http_hyperlight_sub_orphan(ngx_http_hyperlight_sub_t *sub)
+{
+    ngx_event_t         *wev;
+    ngx_http_request_t  *sr;
+
+    sr = sub->request;
+    wev = sr->connection->write;
+
+    sr->content_handler = ngx_http_hyperlight_sub_unwanted;
+
+    if (wev->delayed && sr->connection->data != sr->parent) {
+        ngx_add_timer(wev, 1);
+
+    } else if (wev->delayed) {
+        wev->delayed = 0;
+
+        if (wev->timer_set) {
+            ngx_del_timer(wev);
+        }
+    }
+
+    sub->orphan.handler = ngx_http_hyperlight_sub_orphan_handler;
+    sub->orphan.data = sub;
+    sub->orphan.log = sr->connection->log;
+
+    ngx_add_timer(&sub->orphan, NGX_HTTP_HYPERLIGHT_ORPHAN_TIME);
+
     ngx_http_hyperlight_sub_post(sr);
+}
+
+
+static void
+ngx_http_hyperlight_sub_orphan_handler(ngx_event_t *ev)
+{
+    ngx_http_hyperlight_sub_t *sub = ev->data;
+
+    ngx_connection_t  *c;
+
+    if (sub->request->done) {
+        return;
+    }
+
+    c = sub->request->connection;
+
+    ngx_http_set_log_request(c->log, sub->request);
+
+    ngx_add_timer(ev, NGX_HTTP_HYPERLIGHT_ORPHAN_TIME);
+
+    ngx_http_hyperlight_sub_post(sub->request);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* A content handler: of one that was not served yet. */
+
+static ngx_int_t
+ngx_http_hyperlight_sub_unwanted(ngx_http_request_t *sr)
+{
+    return NGX_ERROR;
 }
 
 

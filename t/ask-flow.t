@@ -18,6 +18,7 @@ use IO::Socket::INET;
 use Test::More;
 
 my $upstream_port = HL::Nginx::free_port();
+my $http2_port = HL::Nginx::free_port();
 
 my $upstream = IO::Socket::INET->new(
     Listen    => 16,
@@ -27,8 +28,9 @@ my $upstream = IO::Socket::INET->new(
 ) or die "listen: $@";
 
 my $nginx = HL::Nginx->new(main => 'thread_pool default threads=2;',
-                           http => <<'EOT', server => <<"EOT");
+                           http => <<"EOT", server => <<"EOT");
 limit_req_zone x zone=tight:32k rate=5r/s;
+limit_req_zone x zone=shut:32k rate=1r/m;
 
 hyperlight_guest ask {
     binary t-guests/ask.elf;
@@ -45,7 +47,12 @@ hyperlight_guest stream {
     timeout 30s;
 }
 
-log_format outcome '$uri $status';
+log_format outcome '\$uri \$status';
+
+server {
+    listen 127.0.0.1:$http2_port http2;
+    include server.conf;
+}
 EOT
 root html;
 default_type text/plain;
@@ -62,6 +69,7 @@ location /plain { return 200 "plain"; }
 location /html { alias html; sendfile on; }
 location /threads { alias html; aio threads; directio 1; }
 location /turns { limit_req zone=tight burst=9; try_files /small =404; }
+location /shut { limit_req zone=shut burst=999; try_files /small =404; }
 location /fill { send_timeout 100ms; hyperlight_pass stream fill; }
 location /drip { hyperlight_pass stream drip; }
 
@@ -278,6 +286,29 @@ is(started('/idle', '/html/large')->response->{body},
    length $file, 'a guest that reads late, later than a client may');
 
 
+for my $uri (qw(/on /off)) {
+    my $client = started('/through', "/through?$uri");
+    my $peer = accepted();
+
+    $peer->send("HTTP/1.0 200 OK\r\n\r\nfirst");
+    $client->read_until("\r\n\r\n");
+    is(chunk($client), 'first', "$uri: a piece, through two guests");
+
+    my $sent = pour($peer, 64 * 1024 * 1024);
+
+    cmp_ok($sent, '<', 64 * 1024 * 1024, "$uri: which both stop");
+    $client->close;
+    ok(!$peer->fill || !$peer->fill, "$uri: and end, if the client leaves");
+
+    $client = started('/part?close', "/through?$uri");
+    $peer = accepted();
+    $peer->send("HTTP/1.0 200 OK\r\n\r\n" . 'x' x 1000);
+    is($client->response->{body}, 16, "$uri: a guest closes another one");
+    ok(!$peer->fill || !$peer->fill, "$uri: which closes its upstream");
+    free_again("$uri: and the client is served again", $client);
+}
+
+
 # ---- upstreams that fail --------------------------------------------------
 
 for my $uri (qw(/on /off)) {
@@ -299,6 +330,11 @@ for my $uri (qw(/on /off)) {
 
     is($client->response->{status}, 504, 'an upstream that never answers');
     ok($peer->is_closed, 'is left alone then');
+    free_again('and the client is served', $client);
+
+    started('/whole', '/shut')->response;
+    $client = started('/hasty', '/shut');
+    is($client->response->{status}, 504, 'limit_req: a minute is too long');
     free_again('and the client is served', $client);
 }
 
@@ -404,6 +440,31 @@ for my $uri ('/html/large', '/threads/large', '/fill?3000000',
     }
 
     free_again("$uri: clients have left");
+}
+
+
+SKIP: {
+    skip 'curl knows no HTTP/2', 2
+        if `curl --version 2> /dev/null` !~ /\bHTTP2\b/;
+
+    for my $piece ('', 'x' x 100000) {
+        my $pid = open my $pipe, '-|', 'curl', '-s', '-N',
+            '--http2-prior-knowledge', '--limit-rate', '1k', '-H',
+            'X-Ask: /on', "http://127.0.0.1:$http2_port/through"
+            or die "curl: $!";
+        my $peer = accepted();
+
+        if ($piece) {
+            $peer->send("HTTP/1.0 200 OK\r\n\r\n$piece");
+            sysread $pipe, my $buf, 1;
+        }
+
+        kill 'TERM', $pid;
+        CORE::close $pipe;
+        ok(!$peer->fill || !$peer->fill, 'HTTP/2: a client leaves');
+    }
+
+    free_again('HTTP/2: clients have left');
 }
 
 

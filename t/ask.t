@@ -131,6 +131,10 @@ location /spoil { hyperlight_pass stream spoil; }
 location = /page { ssi on; default_type text/html;
                    return 200 '[<!--# include virtual="/whole" -->]
 [<!--# include virtual="/through" -->]'; }
+location /guarded { auth_request /teapot; deny all; alias html/file; }
+location /page2 { ssi on; default_type text/html;
+                  return 200 '[<!--# include virtual="/plain" -->]'; }
+location /private/ { return 403; }
 location /judged { auth_request /through; try_files /file =404; }
 location /handled { error_page 404 = /whole; root nowhere; }
 location /mirrored { mirror /through; return 200 "mirrored"; }
@@ -370,12 +374,14 @@ is(asked('/echo', body => 'some body',
 
 for my $uri (qw(/on /off /keeps /cached)) {
     my ($r) = answered("$uri/1", "HTTP/1.1 203 Fine\r\nX-Twice: 1\r\n"
-                                 . "X-Twice: 2\r\nContent-Type: a/b\r\n"
+                                 . "X-Twice: 2\r\n"
+                                 . "Content-Type: a/b; charset=utf-8\r\n"
                                  . "Content-Length: 4\r\n\r\nbody");
 
     is_deeply([@$r{qw(status body)}], [203, 'body'], "$uri: a response");
     is_deeply($r->{headers}{'x-twice'}, [1, 2], "$uri: its headers");
-    is_deeply($r->{headers}{'content-type'}, ['a/b'], "$uri: its type");
+    is_deeply($r->{headers}{'content-type'}, ['a/b; charset=utf-8'],
+              "$uri: its type");
     is_deeply($r->{headers}{'content-length'}, [4], "$uri: its length");
 
     my $client = started("$uri/3", to => '/through');
@@ -418,6 +424,9 @@ for my $case (['nothing', ''], ['no slash', 'plain'],
               ['another server', 'http://localhost/plain'],
               ['dots', '/../plain'], ['encoded dots', '/%2e%2e/plain'],
               ['dots inside', '/a/../plain'],
+              ['a dot', '/./private/x'], ['a dot at its end', '/private/.'],
+              ['two slashes', '//private/x'],
+              ['an encoded slash and a dot', '/%2e%2fprivate/x'],
               ['a space', '/pl~20ain'], ['a tab', '/pl~09ain'],
               ['CR LF', '/plain~0d~0aX:~20y'], ['DEL', '/plain~7f'],
               ['an encoded NUL', '/plain%00'], ['a fragment', '/plain#x'])
@@ -444,6 +453,8 @@ is($nginx->get('/many?100', 'X-Ask: /plain')->{body} =~ s/ .*//r, 100,
    'a hundred sub-requests in a call');
 like($nginx->get('/many?101', 'X-Ask: /plain')->{body},
      qr/^100 .*100 sub-requests/, 'and no more');
+is(asked('/lone', to => '/big', body => 'x' x 120000)->{status}, 413,
+   'a body that is too large for the guest that gets it');
 is($nginx->get('/nest?51')->{body}, 'bottom',
    'as many in each other as nginx allows');
 like($nginx->get('/nest?52')->{body}, qr/nested deeper/, 'and no more');
@@ -467,6 +478,14 @@ is(asked('/fill?4')->{headers}{'x-guest'}[0], 'fill', 'headers of a guest');
 is(asked('/lone', to => '/lone')->{status}, 503,
    'a guest whose sandbox the asking one has: 503');
 is(asked('/plain', to => '/lone')->{body}, 'plain', 'and is free again');
+
+
+# ---- what is for requests of clients --------------------------------------
+
+is(asked('/guarded')->{body}, 'a file',
+   'access is the client\'s, and was granted: as in all of nginx');
+is(asked('/page2')->{body}, '[<!--# include virtual="/plain" -->]',
+   'SSI is a filter of responses: the guest has it as it is');
 
 
 # ---- where guests are asked themselves ------------------------------------

@@ -2,7 +2,8 @@
  * Copyright (C) the Hyperlight for nginx authors
  *
  * ask.c: a guest for t/ask.t: sub-requests.  What it asks, and how, is in the
- * headers X-Ask, X-Method and X-Type of its own request, and in the body.
+ * headers X-Ask, X-Method and X-Type of its own request, and in the body; or,
+ * of one that another one asks, in the arguments.
  */
 
 #include <errno.h>
@@ -52,15 +53,16 @@ text(const hl_http_request_t *req, const char *name)
 static hl_http_subrequest_t *
 ask(const hl_http_request_t *req)
 {
-    const char      *method;
+    const char      *method, *args;
     hl_http_view_t   body;
 
     method = text(req, "X-Method");
+    args = hl_http_args(req).data;
     body = hl_http_body(req);
 
     return hl_http_subrequest(method != NULL ? method : "GET",
-                              text(req, "X-Ask"), text(req, "X-Type"),
-                              body.data, body.len);
+                              *args == '/' ? args : text(req, "X-Ask"),
+                              text(req, "X-Type"), body.data, body.len);
 }
 
 
