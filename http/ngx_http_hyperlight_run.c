@@ -410,6 +410,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 
     ngx_http_hyperlight_record_end(ctx, rc);
     ngx_http_hyperlight_leave(ctx, 1);
+    ngx_http_hyperlight_stream_rate(ctx);
 
     ctx->finish(ctx, rc);
 
