@@ -413,6 +413,11 @@ hl_status_t ngx_http_hyperlight_put_header(void *data, const char *name,
 hl_status_t ngx_http_hyperlight_put_body(void *data, const void *bytes,
     size_t len, hl_error_t *err);
 
+/* By its status, whatever the guest has written. */
+#define ngx_http_hyperlight_bodiless(ctx)                                     \
+    ((ctx)->status == NGX_HTTP_NO_CONTENT                                     \
+     || (ctx)->status == NGX_HTTP_NOT_MODIFIED)
+
 ngx_int_t ngx_http_hyperlight_set_headers(ngx_http_hyperlight_ctx_t *ctx);
 
 /* Status and headers; the body will have "length" bytes, -1: as many as

@@ -201,9 +201,7 @@ ngx_http_hyperlight_set_entity(ngx_http_hyperlight_ctx_t *ctx, off_t length)
 
     r = ctx->request;
 
-    if (r->headers_out.status == NGX_HTTP_NO_CONTENT
-        || r->headers_out.status == NGX_HTTP_NOT_MODIFIED)
-    {
+    if (ngx_http_hyperlight_bodiless(ctx)) {
         ctx->body = NULL;
         return;
     }

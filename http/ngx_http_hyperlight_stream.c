@@ -103,7 +103,9 @@ ngx_http_hyperlight_stream_begin(ngx_http_hyperlight_ctx_t *ctx)
 
     ctx->streaming = 1;
 
-    if (r->header_only) {
+    /* nginx tells the second only of a response that is the client's */
+
+    if (r->header_only || ngx_http_hyperlight_bodiless(ctx)) {
         return NGX_DONE;
     }
 
