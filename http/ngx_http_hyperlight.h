@@ -362,6 +362,7 @@ hl_status_t ngx_http_hyperlight_subrequest_close(void *data,
 size_t ngx_http_hyperlight_take_body(ngx_http_request_t *r, u_char *dst,
     size_t max);
 
+void ngx_http_hyperlight_leave_body(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_read_handler(ngx_http_request_t *r);
 
 

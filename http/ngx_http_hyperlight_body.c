@@ -168,6 +168,31 @@ ngx_http_hyperlight_body_piece(ngx_http_request_t *r)
 }
 
 
+/* The call is over, and has not read all of it, maybe. */
+
+void
+ngx_http_hyperlight_leave_body(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (r->reading_body) {
+
+        /* nginx will not look for a request behind it: the client is told */
+
+        r->keepalive = 0;
+    }
+
+    if (ctx->unbuffered && (ctx->call || r->reading_body)) {
+
+        /* whoever answers instead would take a part of it for all of it */
+
+        r->request_body->bufs = NULL;
+    }
+}
+
+
 /* The read event handler while there is a body to come. */
 
 void

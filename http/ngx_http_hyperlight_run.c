@@ -410,6 +410,8 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 
     ngx_http_hyperlight_leave(ctx, 1);
 
+    ngx_http_hyperlight_leave_body(ctx);
+
     if (rc == NGX_OK) {
         rc = ngx_http_hyperlight_send(ctx);
 
