@@ -272,7 +272,7 @@ for my $uri (qw(/act /many-pieces /judged /mirrored)) {
     my $body = lines(300000);
     my $id = $h2->request('POST', '/many-pieces?say=A', body => $body);
 
-    is($h2->response($id)->{body}, 'A', 'an answer before the end of the body');
+    is($h2->response($id)->{body}, 'A', 'an answer before the body ends');
 
     $id = $h2->request('POST', '/judged?get', body => $body,
                        headers => [['x-judge', 'sleep=5,deny']]);
