@@ -32,8 +32,8 @@ PACKAGE_LIST += linux-libc-dev  # linux/kvm.h
 PACKAGE_LIST += libelf-dev      # core reads guest files with libelf
 PACKAGE_LIST += nginx           # the server that tests and demo start
 PACKAGE_LIST += nginx-dev       # its headers and configure, for the module
-PACKAGE_LIST += dpkg-dev        # apt-get source, for picolibc's tar file
-PACKAGE_LIST += xz-utils        # unpacks it, should it be an .xz
+PACKAGE_LIST += dpkg-dev        # apt-get source, for picolibc and nginx
+PACKAGE_LIST += xz-utils        # unpacks a tar file, should it be an .xz
 PACKAGE_LIST += meson           # builds picolibc
 PACKAGE_LIST += ninja-build     # meson's hands
 PACKAGE_LIST += libcmocka-dev   # unit tests of core
@@ -42,18 +42,31 @@ PACKAGE_LIST += curl            # the demo's client
 PACKAGE_LIST += strace          # t/ioctl.t counts what a request costs
 PACKAGE_LIST += cmake           # t/sdk-install.t builds a guest by it
 PACKAGE_LIST += pkg-config      # and by this
+PACKAGE_LIST += prometheus      # its promtool, for t/status.t
+PACKAGE_LIST += chromium        # and a browser, for the status page
 
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
+LINT_PACKAGE_LIST += libclang-rt-dev  # sanitizers and libFuzzer: make fuzz
+
+DEB_PACKAGE_LIST += debhelper   # builds the packages
+
+DEB_TEST_PACKAGE_LIST += debootstrap    # a clean system for them
+DEB_TEST_PACKAGE_LIST += lintian        # knows what packages should be
 
 # Fragments have $(PACKAGES) as an order-only prerequisite of their builds.
 PACKAGES := $(B)/packages.stamp
 LINT_PACKAGES := $(B)/lint-packages.stamp
+DEB_PACKAGES := $(B)/deb-packages.stamp
+DEB_TEST_PACKAGES := $(B)/deb-test-packages.stamp
 
 $(PACKAGES): list = $(PACKAGE_LIST)
 $(LINT_PACKAGES): list = $(LINT_PACKAGE_LIST)
+$(DEB_PACKAGES): list = $(DEB_PACKAGE_LIST)
+$(DEB_TEST_PACKAGES): list = $(DEB_TEST_PACKAGE_LIST)
 
-# Debian's nginx starts on port 80 when it is installed, unless policy-rc.d
-# forbids it (invoke-rc.d(8)); a policy that the system has is left alone.
+# Debian's nginx and prometheus start when they are installed, nginx on port
+# 80, unless policy-rc.d forbids it (invoke-rc.d(8)); a policy that the system
+# has is left alone.
 define INSTALL_PACKAGES
 set -e
 policy=/usr/sbin/policy-rc.d
@@ -70,7 +83,7 @@ endef
 export INSTALL_PACKAGES
 
 # apt is called only when a package is missing.
-$(PACKAGES) $(LINT_PACKAGES): Makefile
+$(PACKAGES) $(LINT_PACKAGES) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES): Makefile
 	@set -e; missing=; root=; \
 	for package in $(list); do \
 	    case $$(dpkg-query -W -f '$${db:Status-Status}' $$package \
@@ -85,10 +98,12 @@ $(PACKAGES) $(LINT_PACKAGES): Makefile
 	    [ -z "$$root" ] || command -v sudo > /dev/null || { \
 	        echo "there is no sudo: install them as root"; exit 1; }; \
 	    $$root sh -c "$$INSTALL_PACKAGES" sh $$missing < /dev/null; \
-	    case " $$missing " in *" nginx "*) \
-	        echo "nginx was not started, but will be at the next boot;" \
-	             "systemctl disable nginx prevents that" ;; \
-	    esac; \
+	    for daemon in nginx prometheus; do \
+	        case " $$missing " in *" $$daemon "*) \
+	            echo "$$daemon was not started, but will be at the next" \
+	                 "boot; systemctl disable $$daemon prevents that" ;; \
+	        esac; \
+	    done; \
 	fi
 	@mkdir -p $(@D) && touch $@
 
@@ -108,7 +123,9 @@ elif ! ( : <> /dev/kvm ) 2> /dev/null; then
 fi
 endef
 
-kvm_goals := demo run test core-test picolibc-test prove bench
+kvm_goals := demo run test core-test picolibc-test prove bench \
+             test-nginx-newest deb-test \
+             fuzz fuzz-short fuzz-replay fuzz-vm
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -120,7 +137,8 @@ endif
 
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
-include t/core/core-test.mk t/bench/bench.mk t/t.mk
+include t/core/core-test.mk t/bench/bench.mk t/fuzz/fuzz.mk t/t.mk
+include t/nginx/nginx.mk pkg/pkg.mk
 
 
 demo: all
@@ -143,17 +161,18 @@ lint: lint-core lint-guests guest-warnings tools-warnings module-lint
 lint-core lint-guests guest-warnings tools-warnings module-lint: \
     | $(PACKAGES) $(LINT_PACKAGES)
 
-lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c)
+lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c) \
+                     $(fuzz_lint)
 lint-core:
 	@set -e; for cc in gcc clang; do \
 	    for source in $(sources); do \
 	        echo "$$cc $$source"; \
-	        $$cc -std=gnu11 -O2 -Icore -It/core $(CORE_WARNINGS) \
+	        $$cc -std=gnu11 -O2 -Icore -It/core -It/fuzz $(CORE_WARNINGS) \
 	            -Werror -c -o /dev/null $$source; \
 	    done; \
 	done
 
-lint-guests: sources = $(wildcard t/guests/*.c t/*/guests/*.c)
+lint-guests: sources = $(wildcard t/guests/*.c t/*/guests/*.c t/fuzz/arena.c)
 lint-guests: sdk
 	@set -e; for cc in gcc clang; do \
 	    for source in $(sources); do \
@@ -173,10 +192,16 @@ help:
 	@echo 'make demo       show it: nginx, requests by curl, their answers'
 	@echo 'make run        the demo server in the foreground (PORT=8080)'
 	@echo 'make test       all tests'
+	@echo 'make test-nginx-newest'
+	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine'
+	@echo 'make fuzz       fuzz targets, TIME=600 seconds each; fuzz-short'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
+	@echo 'make deb        Debian packages'
+	@echo 'make deb-test   try them in a clean Debian system; as root'
 	@echo 'make clean      remove the build folder'
 	@echo
 	@echo 'B=DIR builds there, not in ./build;'
-	@echo 'PICOLIBC_SRC=DIR|TARBALL takes picolibc from there.'
+	@echo 'PICOLIBC_SRC=DIR|TARBALL takes picolibc from there;'
+	@echo 'NGINX_NEWEST_SRC=DIR|TARBALL takes the newest nginx from there.'

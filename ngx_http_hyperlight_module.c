@@ -23,6 +23,8 @@ static char *ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static char *ngx_http_hyperlight_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_http_hyperlight_init_process(ngx_cycle_t *cycle);
+static void ngx_http_hyperlight_own_metrics(
+    ngx_http_hyperlight_main_conf_t *hmcf, ngx_cycle_t *cycle);
 
 
 static ngx_command_t  ngx_http_hyperlight_commands[] = {
@@ -39,6 +41,13 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_hyperlight_main_conf_t, required),
+      NULL },
+
+    { ngx_string("hyperlight_check_restore"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_main_conf_t, check_restore),
       NULL },
 
     { ngx_string("hyperlight_pass"),
@@ -64,6 +73,13 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       offsetof(ngx_http_hyperlight_loc_conf_t, timeout),
       &ngx_http_hyperlight_time_post },
 
+    { ngx_string("hyperlight_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_hyperlight_status,
+      0,
+      0,
+      NULL },
+
     { ngx_string("hyperlight_request_buffering"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
                         |NGX_CONF_FLAG,
@@ -77,7 +93,7 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_hyperlight_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_http_hyperlight_add_variables,     /* preconfiguration */
     ngx_http_hyperlight_filter_init,       /* postconfiguration */
 
     ngx_http_hyperlight_create_main_conf,  /* create main configuration */
@@ -132,6 +148,7 @@ ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf)
     }
 
     hmcf->required = NGX_CONF_UNSET;
+    hmcf->check_restore = NGX_CONF_UNSET;
     hmcf->kvm_fd = NGX_INVALID_FILE;
 
     return hmcf;
@@ -147,6 +164,7 @@ ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_hyperlight_guest_t  **guest;
 
     ngx_conf_init_value(hmcf->required, 0);
+    ngx_conf_init_value(hmcf->check_restore, 0);
 
     guest = hmcf->guests.elts;
 
@@ -159,6 +177,8 @@ ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf)
                           guest[i]->line);
             return NGX_CONF_ERROR;
         }
+
+        guest[i]->config.check_restore = hmcf->check_restore;
     }
 
     if (hmcf->guests.nelts == 0) {
@@ -350,9 +370,35 @@ ngx_http_hyperlight_init_process(ngx_cycle_t *cycle)
     hmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_hyperlight_module);
 
-    if (hmcf != NULL && hmcf->guests.nelts != 0) {
-        ngx_http_hyperlight_worker_start(hmcf, cycle);
+    if (hmcf == NULL || hmcf->guests.nelts == 0) {
+        return NGX_OK;
     }
 
+    if (ngx_process == NGX_PROCESS_SINGLE) {
+        ngx_http_hyperlight_own_metrics(hmcf, cycle);
+    }
+
+    ngx_http_hyperlight_worker_start(hmcf, cycle);
+
     return NGX_OK;
+}
+
+
+/*
+ * A process that is its own master unmaps the zones that a new configuration
+ * lacks, while calls of the old one go on.
+ */
+
+static void
+ngx_http_hyperlight_own_metrics(ngx_http_hyperlight_main_conf_t *hmcf,
+    ngx_cycle_t *cycle)
+{
+    ngx_uint_t                     i;
+    ngx_http_hyperlight_guest_t  **guest;
+
+    guest = hmcf->guests.elts;
+
+    for (i = 0; i < hmcf->guests.nelts; i++) {
+        (void) ngx_http_hyperlight_metrics_own(cycle, &guest[i]->metrics);
+    }
 }

@@ -50,8 +50,8 @@ run() {
         || fail "port $port is taken: make run PORT=$((port + 1))"
 
     prepare
-    echo "http://127.0.0.1:$port/hello, /upper, /counter, /crash, /spin;" \
-         "Ctrl-C stops it"
+    echo "http://127.0.0.1:$port/hello, /upper, /counter, /crash, /spin," \
+         "/page, /status; Ctrl-C stops it"
     exec nginx -p "$prefix/" -c demo.conf \
         -g 'daemon off; error_log stderr info;'
 }
@@ -179,6 +179,9 @@ demo() {
     ask 504 - "$base/spin"
     at_most 0.5
     ask 200 1 "$base/counter"
+
+    title 'A page of another location, which passes through a guest.'
+    ask 200 '*<body><p>This page came through a guest.</p><h1>*' "$base/page"
 
     title 'What nginx logged.'
     grep -F '[error]' "$prefix/error.log" \

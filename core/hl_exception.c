@@ -16,8 +16,6 @@
 
 
 #define HL_RED_ZONE     128             /* System V AMD64 ABI, 3.2.2 */
-#define HL_GPR_RSP      4
-#define HL_GPR_RDI      7
 
 
 static uint8_t *hl_exception_at(const hl_sandbox_t *sb, hl_gva_t gva,

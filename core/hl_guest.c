@@ -98,6 +98,7 @@ hl_guest_destroy(hl_guest_t *guest)
         (void) close(guest->fd);
     }
 
+    hl_symbols_release(guest->symbols);
     free(guest->name);
     free(guest);
 }
@@ -151,6 +152,12 @@ hl_guest_ready(hl_guest_t *guest, hl_error_t *err)
 
     guest->data = p;
 
-    return hl_elf_parse(&guest->elf, guest->data, guest->size, guest->name,
-                        err);
+    if (hl_elf_parse(&guest->elf, guest->data, guest->size, guest->name, err)
+        != HL_OK)
+    {
+        return err->status;
+    }
+
+    return hl_symbols_read(&guest->symbols, &guest->elf, guest->data,
+                           guest->size, guest->name, err);
 }

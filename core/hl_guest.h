@@ -8,7 +8,7 @@
 #define _HL_GUEST_H_INCLUDED_
 
 
-#include "hl_elf.h"
+#include "hl_symbols.h"
 
 
 struct hl_guest_s {
@@ -17,6 +17,7 @@ struct hl_guest_s {
     const uint8_t  *data;       /* the file, mapped read-only, private */
     size_t          size;
     hl_elf_t        elf;
+    hl_symbols_t   *symbols;
 };
 
 

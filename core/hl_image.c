@@ -19,6 +19,10 @@
 #include "hl_paging.h"
 
 
+/* FNV's, of 64 bits. */
+#define HL_IMAGE_PRIME  0x100000001b3ull
+
+
 /* config->files, open. */
 typedef struct {
     size_t  count;
@@ -62,6 +66,7 @@ hl_image_create(hl_image_t **image, const hl_guest_t *guest,
 
     im->refs = 1;
     im->entry = guest->elf.entry;
+    im->symbols = hl_symbols_hold(guest->symbols);
     im->input = hl_page_round(config->input);
     im->headers = hl_page_round(config->headers);
     im->user_data = config->init_data_size;
@@ -79,6 +84,10 @@ hl_image_create(hl_image_t **image, const hl_guest_t *guest,
     if (err->status != HL_OK) {
         hl_image_release(im);
         return err->status;
+    }
+
+    if (config->check_restore) {
+        im->sum = hl_image_sum(im);
     }
 
     *image = im;
@@ -100,9 +109,30 @@ void
 hl_image_release(hl_image_t *image)
 {
     if (--image->refs == 0) {
+        hl_symbols_release(image->symbols);
         hl_unmap(image->ro, image->layout.ro_size);
         free(image);
     }
+}
+
+
+/* Four sums, so that one multiplication does not wait for another. */
+uint64_t
+hl_image_sum(const hl_image_t *image)
+{
+    size_t    i, j;
+    uint64_t  sum[4], word;
+
+    memset(sum, 0, sizeof(sum));
+
+    for (i = 0; i < image->layout.ro_size; i += sizeof(sum)) {
+        for (j = 0; j < 4; j++) {
+            memcpy(&word, image->ro + i + j * sizeof(word), sizeof(word));
+            sum[j] = (sum[j] ^ word) * HL_IMAGE_PRIME;
+        }
+    }
+
+    return sum[0] ^ sum[1] << 1 ^ sum[2] << 2 ^ sum[3] << 3;
 }
 
 

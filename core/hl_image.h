@@ -16,12 +16,14 @@
 typedef struct {
     unsigned      refs;
     hl_layout_t   layout;
+    hl_symbols_t *symbols;      /* the guest's */
     size_t        input;        /* sizes, as configured, in whole pages */
     size_t        headers;
     size_t        user_data;    /* in bytes */
     bool          clock;
     hl_gva_t      entry;        /* of the ELF file */
     uint8_t      *ro;           /* layout.ro_size bytes, read-only */
+    uint64_t      sum;          /* of these, with check_restore, or 0 */
 } hl_image_t;
 
 
@@ -38,6 +40,10 @@ void hl_image_release(hl_image_t *image);
  */
 void hl_image_populate(const hl_image_t *image, const hl_guest_t *guest,
     const hl_config_t *config, uint8_t *rw);
+
+/* Of the read-only slot as it is now; no two pages add up to the same by
+ * chance. */
+uint64_t hl_image_sum(const hl_image_t *image);
 
 /* The part of the parameters page that is fixed; the rest of it is 0. */
 void hl_image_params(const hl_image_t *image, uint8_t *rw);

@@ -52,6 +52,7 @@ static void hl_kvm_exit_out(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err);
 static bool hl_kvm_at(hl_vm_t *vm, hl_gva_t out);
 static bool hl_kvm_parked(const hl_vm_t *vm, hl_error_t *err);
 static void hl_kvm_fault(hl_vm_t *vm, hl_fault_t *fault);
+static void hl_kvm_place(hl_vm_t *vm, hl_place_t *place);
 static void hl_kvm_settle(hl_vm_t *vm);
 static hl_status_t hl_kvm_reset(hl_vm_t *vm, const hl_vcpu_state_t *state,
     bool *rebuilt, hl_error_t *err);
@@ -70,10 +71,12 @@ const hl_platform_t  hl_kvm_platform = {
     hl_kvm_destroy,
     hl_kvm_run,
     hl_kvm_fault,
+    hl_kvm_place,
     hl_kvm_jump,
     hl_kvm_settle,
     hl_kvm_state_save,
     hl_kvm_reset,
+    hl_kvm_check,
     hl_kvm_rebind,
     hl_kvm_tsc,
     hl_kvm_get_log,
@@ -469,6 +472,20 @@ hl_kvm_fault(hl_vm_t *vm, hl_fault_t *fault)
     fault->gpr[13] = regs->r13;
     fault->gpr[14] = regs->r14;
     fault->gpr[15] = regs->r15;
+}
+
+
+/* From the shared page: the last exit has put it there. */
+static void
+hl_kvm_place(hl_vm_t *vm, hl_place_t *place)
+{
+    const struct kvm_regs  *regs;
+
+    regs = &vm->run->s.regs.regs;
+
+    place->rip = regs->rip;
+    place->rsp = regs->rsp;
+    place->rbp = regs->rbp;
 }
 
 

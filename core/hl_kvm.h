@@ -72,6 +72,11 @@ void hl_kvm_state_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
     const uint64_t gpr[16]);
 
 
+/* hl_kvm_check.c: compares a restored vCPU with what it has to be. */
+hl_status_t hl_kvm_check(hl_vm_t *vm, const hl_vcpu_state_t *state,
+    hl_error_t *err);
+
+
 /* hl_cpuid.c: cuts the table down to what guests are offered. */
 void hl_cpuid_filter(struct kvm_cpuid2 *cpuid, uint64_t xcr0);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hl_check.h"
 #include "hl_error.h"
 #include "hl_memory.h"
 #include "hl_sandbox.h"
@@ -55,6 +56,7 @@ hl_sandbox_bind(hl_sandbox_t *sb, const hl_config_t *config)
     sb->bindings.services = config->services;
     sb->bindings.sink = config->sink;
     sb->bindings.log_level = config->log_level;
+    sb->bindings.check_restore = config->check_restore;
 }
 
 
@@ -96,11 +98,12 @@ hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
         (void) hl_error_set(&why, HL_ERR_TIMEOUT, "it took longer than "
                             "%llu ms",
                             (unsigned long long) timeout_ns / 1000000);
+        hl_where_append(sb, &why);
     }
 
     if (stop != HL_STOP_DONE) {
         (void) hl_error_set(err, HL_ERR_INIT, "the guest's initialisation "
-                            "failed: %.400s", why.text);
+                            "failed: %.470s", why.text);
         err->guest_code = why.guest_code;
         return err->status;
     }
@@ -135,7 +138,9 @@ hl_sandbox_from_snapshot(hl_sandbox_t **sb, hl_host_t *host,
 
     if (host->platform->create(&s->vm, host, s->image, s->rw, err) != HL_OK
         || host->platform->reset(s->vm, snapshot->state, &rebuilt, err)
-           != HL_OK)
+           != HL_OK
+        || (s->bindings.check_restore
+            && hl_check_restored(s, snapshot, err) != HL_OK))
     {
         hl_sandbox_destroy(s);
         return err->status;

@@ -32,6 +32,14 @@ typedef struct {
 } hl_exit_t;
 
 
+/* Where a guest stopped, all of it unchecked. */
+typedef struct {
+    hl_gva_t  rip;
+    hl_gva_t  rsp;
+    hl_gva_t  rbp;
+} hl_place_t;
+
+
 /* The guest's time-stamp counter: what RDTSC gives there. */
 typedef struct {
     uint64_t  offset;           /* to be added to the host's */
@@ -54,6 +62,9 @@ typedef struct {
     /* After HL_EXIT_FAULT. */
     void         (*fault)(hl_vm_t *vm, hl_fault_t *fault);
 
+    /* After any exit; of HL_EXIT_FAULT it is the stub's, not the guest's. */
+    void         (*place)(hl_vm_t *vm, hl_place_t *place);
+
     /* The next run() goes on in the guest, at CPL 3, with these registers,
        in the order of the instruction set; rip is below HL_GVA_END.  False:
        the vCPU cannot go on. */
@@ -72,6 +83,11 @@ typedef struct {
        and says so in *rebuilt: its dirty log is empty then. */
     hl_status_t  (*reset)(hl_vm_t *vm, const hl_vcpu_state_t *state,
                           bool *rebuilt, hl_error_t *err);
+
+    /* After a restore to "state", with the park as the entry point: whether
+       all of the vCPU is as it has to be.  HL_ERR_INEXACT: it is not. */
+    hl_status_t  (*check)(hl_vm_t *vm, const hl_vcpu_state_t *state,
+                          hl_error_t *err);
 
     /* From the next reset() on, the VM is one of this image, which has the
        same layout. */

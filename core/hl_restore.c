@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "hl_check.h"
 #include "hl_error.h"
 #include "hl_memory.h"
 #include "hl_restore.h"
@@ -59,7 +60,10 @@ hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
         return err->status;
     }
 
-    if (hl_restore_all(sb, snapshot, err) != HL_OK) {
+    if (hl_restore_all(sb, snapshot, err) != HL_OK
+        || (sb->bindings.check_restore
+            && hl_check_restored(sb, snapshot, err) != HL_OK))
+    {
         sb->state = HL_SANDBOX_UNRECOVERABLE;
         return err->status;
     }
@@ -189,6 +193,7 @@ hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
 
     params = hl_sandbox_params(sb);
     params->calls = 0;
+    params->log_level = sb->bindings.log_level;
     memset(params->entropy, 0, HL_ABI_ENTROPY);
 
     if (sb->clean) {

@@ -73,8 +73,10 @@ hl_sandbox_finish(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
 
     case HL_STOP_SLICE:
         hl_call_cancel(sb);
-        return hl_error_set(err, HL_ERR_TIMEOUT, "Execution was cancelled by "
+        (void) hl_error_set(err, HL_ERR_TIMEOUT, "Execution was cancelled by "
                             "the host.");
+        hl_where_append(sb, err);
+        return HL_ERR_TIMEOUT;
 
     case HL_STOP_HOST_CALL:
         hl_call_cancel(sb);
@@ -104,6 +106,7 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
 
         before = now;
         sb->clean = false;
+        sb->fault_last = false;
 
         hl_clock_publish(sb, now);
         sb->host->platform->run(sb->vm, now, deadline, &exit, err);
@@ -151,11 +154,15 @@ hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
             return HL_STOP_NONE;
         }
 
-        (void) hl_fault_describe(sb, &sb->fault, err);
+        (void) hl_fault_describe(sb, err);
         hl_output_salvage(sb);
         return hl_run_failed(sb);
 
     default: /* HL_EXIT_VIOLATION, HL_EXIT_BROKEN */
+        if (err->status == HL_ERR_PROTOCOL) {
+            hl_where_append(sb, err);
+        }
+
         return hl_run_failed(sb);
     }
 }
@@ -177,6 +184,10 @@ hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
         case HL_AGAIN:
             return HL_STOP_HOST_CALL;
 
+        case HL_ERR_ABORTED:
+            hl_where_append(sb, err);
+            return hl_run_failed(sb);
+
         default:
             return hl_run_failed(sb);
         }
@@ -190,7 +201,7 @@ hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
 
     case HL_HYPERCALL_FAULT:
         if (sb->has_fault) {
-            (void) hl_fault_describe(sb, &sb->fault, err);
+            (void) hl_fault_describe(sb, err);
             hl_output_salvage(sb);
             break;
         }
@@ -200,6 +211,7 @@ hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
     default:
         (void) hl_error_set(err, HL_ERR_PROTOCOL, "the guest made the "
                             "unknown hypercall %u", exit->hypercall);
+        hl_where_append(sb, err);
         break;
     }
 
@@ -279,6 +291,7 @@ hl_run_cancelled(hl_sandbox_t *sb, hl_error_t *err)
 {
     (void) hl_error_set(err, HL_ERR_CANCELLED,
                         "Execution was cancelled by the host.");
+    hl_where_append(sb, err);
     hl_output_salvage(sb);
 
     return hl_run_failed(sb);

@@ -40,6 +40,7 @@ typedef struct {
     const hl_services_t           *services;
     const hl_sink_t               *sink;
     hl_log_level_t                 log_level;
+    bool                           check_restore;
 } hl_bindings_t;
 
 
@@ -79,6 +80,7 @@ struct hl_sandbox_s {
     hl_type_t            awaited;       /* what the guest expects of it */
     bool                 has_result;
     bool                 has_fault;
+    bool                 fault_last;    /* it is the fault that stopped it */
     hl_value_t           result;
     hl_fault_t           fault;
 
@@ -185,9 +187,23 @@ hl_stop_t hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err);
 /* hl_snapshot.c */
 hl_snapshot_t *hl_snapshot_hold(hl_snapshot_t *snapshot);
 
-/* hl_fault.c: HL_ERR_FAULT, in words. */
-hl_status_t hl_fault_describe(const hl_sandbox_t *sb,
-    const hl_fault_t *fault, hl_error_t *err);
+/* hl_fault.c: HL_ERR_FAULT with sb->fault in words: it ends the call. */
+hl_status_t hl_fault_describe(hl_sandbox_t *sb, hl_error_t *err);
+
+/* hl_backtrace.c: guest memory that the guest can read, and *left bytes from
+ * there on; NULL if it cannot. */
+const uint8_t *hl_backtrace_memory(const hl_sandbox_t *sb, hl_gva_t gva,
+    size_t *left);
+
+/* The frames of a guest that stopped at "place". */
+size_t hl_backtrace(const hl_sandbox_t *sb, const hl_place_t *place,
+    hl_frame_t frames[HL_FRAMES_MAX]);
+
+/* hl_where.c: " in f+0x1 (g.elf), called by g+0x2", or less if less is
+ * known; and at the end of an error, of a guest that has just left. */
+char *hl_where_text(const hl_sandbox_t *sb, const hl_frame_t *frames,
+    size_t n, char *buf, size_t size);
+void hl_where_append(const hl_sandbox_t *sb, hl_error_t *err);
 
 
 #endif /* _HL_SANDBOX_H_INCLUDED_ */

@@ -154,8 +154,10 @@ hl_service_max(const hl_sandbox_t *sb, uint64_t wanted)
 {
     size_t  room;
 
+    /* whole pages: what fits with its NUL, fits with its padding */
+
     room = sb->image->layout.regions[HL_REGION_REPLY].size
-           - sizeof(hl_abi_reply_t) - hl_abi_value_size(0);
+           - sizeof(hl_abi_reply_t) - sizeof(hl_abi_value_t) - 1;
 
     return wanted < room ? (size_t) wanted : room;
 }

@@ -43,6 +43,11 @@
 /* x87, SSE, AVX, and the three parts of AVX-512 */
 #define HL_XCR0_OFFERED      0xe7ull
 
+/* of 16 general registers, in the order of the instruction set */
+#define HL_GPR_RSP           4
+#define HL_GPR_RBP           5
+#define HL_GPR_RDI           7
+
 /* GDT slots; the order is ours, SYSCALL's needs are none of ours */
 #define HL_SELECTOR_KERNEL   0x08
 #define HL_SELECTOR_TSS      0x10           /* two slots */

@@ -71,7 +71,8 @@ typedef enum {
     HL_ERR_SNAPSHOT_LAYOUT,     /* the snapshot is of another layout */
     HL_ERR_SNAPSHOT_FUNCTIONS,  /* it needs host functions that lack here */
     HL_ERR_RESULT_TYPE,         /* the result is not of the type expected */
-    HL_AGAIN                    /* no error: the answer comes later */
+    HL_AGAIN,                   /* no error: the answer comes later */
+    HL_ERR_INEXACT              /* check_restore has found a difference */
 } hl_status_t;
 
 
@@ -321,6 +322,8 @@ typedef struct {
     size_t                         raw_function_count;
     const hl_services_t           *services;
     const hl_sink_t               *sink;
+
+    bool                           check_restore; /* for tests */
 } hl_config_t;
 
 /*
@@ -543,6 +546,37 @@ typedef struct {
 const hl_fault_t *hl_call_fault(const hl_sandbox_t *sb);
 
 
+#define HL_FRAMES_MAX  8
+#define HL_WHERE_TEXT  256
+
+/*
+ * A place in the guest's code, and of callers the last byte of the call, so
+ * that addr2line names the line of the call and not the next.
+ */
+typedef struct {
+    uint64_t     address;
+    const char  *symbol;        /* printable; NULL: none is known */
+    uint64_t     offset;        /* from the symbol */
+    unsigned     times;         /* over 1: recursion, of one caller in a row */
+} hl_frame_t;
+
+/*
+ * Where the guest stopped and by whom that was called, as far as its frame
+ * pointers tell: of a call that has failed, or has not ended, the sandbox
+ * untouched since then.  Returns the number of frames, 0 if nothing is
+ * known.  It is the guest's word, good for reports and nothing else.
+ */
+size_t hl_call_backtrace(const hl_sandbox_t *sb,
+    hl_frame_t frames[HL_FRAMES_MAX]);
+
+/*
+ * The same as text: ", in parse+0x1c (json.elf), called by handle+0x44", to
+ * go at the end of a sentence; nothing, if nothing is known.  Texts of errors
+ * have it already.  Returns buf.
+ */
+char *hl_call_where(const hl_sandbox_t *sb, char *buf, size_t size);
+
+
 /* ---- snapshot and restore ---------------------------------------------- */
 
 /*
@@ -561,6 +595,12 @@ void hl_snapshot_release(hl_snapshot_t *snapshot);
  * the sandbox that was frozen must be here, with the same signatures
  * (HL_ERR_SNAPSHOT_LAYOUT, HL_ERR_SNAPSHOT_FUNCTIONS: nothing is changed).
  * HL_ERR_SYSTEM leaves it unrecoverable.
+ *
+ * With check_restore all of memory and of the vCPU's state is compared with
+ * the snapshot then, as in a sandbox that is made from one: HL_ERR_INEXACT
+ * names the first difference, leaves the sandbox unrecoverable, and is a
+ * defect of core's, never the guest's.  It costs much, above all with a large
+ * heap.
  */
 hl_status_t hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
     hl_error_t *err);

@@ -5,7 +5,7 @@
 #     sdk             bin/hlcc, bin/hl++ and lib/, laid out as installed
 #     guests          guests/*.elf of examples/, testguests/*.elf
 #     guest-warnings  checks that gcc and clang have no warning
-#     guest-install   to $(DESTDIR)$(PREFIX)
+#     guest-install   to $(DESTDIR)$(PREFIX), with hlcc's manual page
 #
 # Part of the Makefile above, usable alone: make -f guest/guest.mk guests
 # PICOLIBC_SRC=TREE|TARBALL takes picolibc from there, without fetching it.
@@ -67,6 +67,8 @@ $(PICOLIBC)/origin: guest-always
 	@echo '$(PICOLIBC_SRC)' | cmp -s - $@ || echo '$(PICOLIBC_SRC)' >$@
 
 $(PICOLIBC)/built: $(GUEST)/picolibc/fetch $(GUEST)/picolibc/build \
+                   $(GUEST)/../tools/debian-source \
+                   $(GUEST)/../tools/debian-mirror \
                    $(GUEST)/picolibc/cross.txt $(PICOLIBC)/origin \
                    | $(PACKAGES)
 	PICOLIBC_SRC='$(PICOLIBC_SRC)' $(GUEST)/picolibc/fetch $(PICOLIBC)
@@ -176,7 +178,8 @@ endif
 $(B)/guest/examples/lib%.a: $(GUEST)/examples/%.rs
 	@mkdir -p $(@D)
 	$(RUSTC) --edition 2021 --crate-type staticlib -O \
-	    -C panic=abort -C relocation-model=static -o $@ $<
+	    -C panic=abort -C relocation-model=static \
+	    -C force-frame-pointers=yes -o $@ $<
 
 $(B)/guests/%.elf: $(B)/guest/examples/lib%.a $(guest_link)
 	@mkdir -p $(@D)
@@ -207,9 +210,12 @@ guest-warnings: sdk
 
 guest-install: sdk
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/hyperlight \
-	    $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	    $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/share/man/man1
 	install $(HLCC) $(DESTDIR)$(PREFIX)/bin
 	ln -sf hlcc $(DESTDIR)$(PREFIX)/bin/hl++
+	install -m 644 $(GUEST)/hlcc.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	ln -sf hlcc.1 $(DESTDIR)$(PREFIX)/share/man/man1/hl++.1
 	install -m 644 $(GUEST_PC) $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	cp -R $(SDK)/. $(DESTDIR)$(PREFIX)/lib/hyperlight
 	rm $(DESTDIR)$(PREFIX)/lib/hyperlight/picolibc

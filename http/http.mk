@@ -3,7 +3,8 @@
 # http.mk: the nginx module, built against Debian's nginx-dev.
 #
 #     module          $(MODULE)
-#     module-install  to $(DESTDIR)$(NGINX_MODULES)
+#     module-install  to $(DESTDIR)$(NGINX_MODULES), with the file that loads
+#                     it; a first installation without DESTDIR enables it
 #     module-lint     checks that gcc and clang have no warning
 #
 # Part of the Makefile above, usable alone: make -f http/http.mk module
@@ -16,6 +17,10 @@ PACKAGES      ?=
 # nginx-dev: headers, configure, and the options that Debian's nginx has.
 NGINX_SRC     ?= /usr/share/nginx/src
 NGINX_MODULES ?= /usr/lib/nginx/modules
+
+# nginx.conf includes what is enabled.
+NGINX_AVAILABLE ?= /usr/share/nginx/modules-available
+NGINX_ENABLED   ?= /etc/nginx/modules-enabled
 
 MODULE        ?= $(B)/ngx_http_hyperlight_module.so
 MODULE_DIR    ?= $(B)/nginx
@@ -48,7 +53,8 @@ $(MODULE_DIR)/input: module-always
 
 # nginx's own make has all dependencies but this one.
 
-$(MODULE_DIR)/Makefile: $(http_root)/config $(MODULE_DIR)/input | $(PACKAGES)
+$(MODULE_DIR)/Makefile: $(http_root)/config $(MODULE_DIR)/input \
+                        $(wildcard $(NGINX_SRC)/conf_flags) | $(PACKAGES)
 	@echo 'configuring the module for $(NGINX_SRC)'
 	@cd $(NGINX_SRC) && bash -c '. ./conf_flags && \
 	    ./configure "$${NGX_CONF_FLAGS[@]}" "$$@"' bash \
@@ -69,9 +75,25 @@ $(MODULE): $(module_src) $(module_hdr) $(MODULE_DIR)/Makefile
 	@cp $(MODULE_DIR)/ngx_http_hyperlight_module.so $@.new && mv $@.new $@
 
 
+# As packages of modules do it: the link is made by their maintainer scripts,
+# so there is none below DESTDIR, and only once, so that an administrator who
+# removed it does not get it back.
+
+module_conf := mod-http-hyperlight.conf
+
 module-install: $(MODULE)
-	install -d $(DESTDIR)$(NGINX_MODULES)
+	install -d $(DESTDIR)$(NGINX_MODULES) $(DESTDIR)$(NGINX_AVAILABLE)
 	install -m 644 $(MODULE) $(DESTDIR)$(NGINX_MODULES)
+	@set -e; new=; \
+	conf=$(NGINX_AVAILABLE)/$(module_conf); \
+	link=$(NGINX_ENABLED)/50-$(module_conf); \
+	[ -e $(DESTDIR)$$conf ] || new=yes; \
+	install -m 644 $(http_root)/conf/$(module_conf) $(DESTDIR)$$conf; \
+	if [ -z '$(DESTDIR)' ] && [ -n "$$new" ] && [ -d $(NGINX_ENABLED) ]; \
+	then \
+	    ln -sf $$conf $$link; \
+	    echo "enabled by $$link: reload nginx"; \
+	fi
 
 
 # nginx's headers do not pass these: they are the system's here.  What nginx

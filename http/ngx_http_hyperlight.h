@@ -58,6 +58,9 @@ typedef struct ngx_http_hyperlight_sandbox_s
                                             ngx_http_hyperlight_sandbox_t;
 
 
+#include "ngx_http_hyperlight_metrics.h"
+
+
 /* A "hyperlight_guest" block, or a name that waits for its block. */
 typedef struct {
     ngx_str_t                         name;
@@ -79,6 +82,8 @@ typedef struct {
     u_char                           *file_name;  /* where it is used, then */
     ngx_uint_t                        line;       /* where the block starts */
     unsigned                          defined:1;
+
+    ngx_http_hyperlight_metrics_t    *metrics;
 } ngx_http_hyperlight_guest_t;
 
 
@@ -87,6 +92,7 @@ typedef struct {
                                      /* of ngx_http_hyperlight_guest_t * */
     ngx_http_hyperlight_guest_t      *first;      /* block in the file */
     ngx_flag_t                        required;
+    ngx_flag_t                        check_restore;
     ngx_fd_t                          kvm_fd;
     ngx_http_hyperlight_worker_t     *worker;     /* NULL in the master */
 } ngx_http_hyperlight_main_conf_t;
@@ -127,6 +133,13 @@ typedef enum {
 typedef ngx_int_t (*ngx_http_hyperlight_await_pt)(
     ngx_http_hyperlight_ctx_t *ctx);
 
+/*
+ * What becomes of a call that is over, by whom it was made for.  NGX_OK: the
+ * guest has answered; else the status of an error, or NGX_ERROR.
+ */
+typedef void (*ngx_http_hyperlight_finish_pt)(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_int_t rc);
+
 
 /*
  * One call, or the initialization of a guest, when there is no request.
@@ -138,6 +151,7 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_http_hyperlight_guest_t      *guest;
     ngx_str_t                        *function;
     ngx_http_hyperlight_pool_t       *pool;
+    ngx_http_hyperlight_finish_pt     finish;
 
     ngx_http_hyperlight_state_e       state;
     ngx_queue_t                       queue;      /* waiting, or in turns */
@@ -184,7 +198,17 @@ struct ngx_http_hyperlight_ctx_s {
     /* request headers that were joined for the guest */
     u_char                           *joined;
     size_t                            joined_size;
+
+    ngx_http_hyperlight_record_t      record;
 };
+
+
+/* The calls of a request, in the order of its phases: nginx's context. */
+typedef struct {
+    ngx_http_hyperlight_ctx_t        *content;
+    ngx_http_hyperlight_ctx_t        *lingers;    /* has the events of the
+                                                     request */
+} ngx_http_hyperlight_calls_t;
 
 
 struct ngx_http_hyperlight_sandbox_s {
@@ -192,6 +216,7 @@ struct ngx_http_hyperlight_sandbox_s {
     ngx_http_hyperlight_pool_t       *pool;
     ngx_http_hyperlight_ctx_t        *ctx;        /* NULL: nobody's */
     hl_sandbox_t                     *core;
+    uint64_t                          rebuilds;   /* counted */
 };
 
 
@@ -205,9 +230,11 @@ struct ngx_http_hyperlight_pool_s {
     ngx_int_t                         ident;
 
     ngx_uint_t                        count;
+    ngx_uint_t                        in_use;
     ngx_queue_t                       free;       /* the warmest first */
     ngx_queue_t                       taken;
     ngx_http_hyperlight_sandbox_t    *used;       /* to be restored */
+    ngx_http_hyperlight_record_t     *owed;       /* its pages, then */
 
     ngx_queue_t                       waiting;    /* the first one first */
     ngx_uint_t                        waiting_count;
@@ -310,12 +337,15 @@ void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_slice_handler(ngx_event_t *ev);
 
+/* In nanoseconds: nginx's own clock stands still while a guest runs. */
+uint64_t ngx_http_hyperlight_now(void);
+
 /* Out of every queue, without a sandbox; "end": also what it has begun. */
 void ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx,
     ngx_uint_t end);
 
-/* The last that is done for a call: ctx may be gone after it.  NGX_OK: there
- * is a response to send. */
+/* The last that is done for a call: ctx may be gone after it.  "rc" is for
+ * ctx->finish(). */
 void ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc);
 
 
@@ -395,12 +425,19 @@ void ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx,
 
 ngx_int_t ngx_http_hyperlight_handler(ngx_http_request_t *r);
 
+/* NULL: no memory. */
+ngx_http_hyperlight_calls_t *ngx_http_hyperlight_calls(
+    ngx_http_request_t *r);
+ngx_http_hyperlight_ctx_t *ngx_http_hyperlight_create_ctx(
+    ngx_http_request_t *r, ngx_http_hyperlight_guest_t *guest,
+    ngx_str_t *function, ngx_http_hyperlight_finish_pt finish);
+
 /* Logs the error, and returns the status of the response to it. */
 ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 
-/* 503, with Retry-After. */
-ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_request_t *r);
+/* No sandbox was to be had: 503, with Retry-After. */
+ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_hyperlight_ctx_t *ctx);
 
 /* Begins the call with all that the request has: NGX_OK, or a status. */
 ngx_int_t ngx_http_hyperlight_begin(ngx_http_hyperlight_ctx_t *ctx,

@@ -198,9 +198,11 @@ ngx_http_hyperlight_leave_body(ngx_http_hyperlight_ctx_t *ctx)
 void
 ngx_http_hyperlight_read_handler(ngx_http_request_t *r)
 {
-    ngx_http_hyperlight_ctx_t  *ctx;
+    ngx_http_hyperlight_ctx_t    *ctx;
+    ngx_http_hyperlight_calls_t  *calls;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
+    calls = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
+    ctx = calls->lingers;
 
     if (r->connection->error) {
         ngx_http_hyperlight_done(ctx, NGX_HTTP_CLIENT_CLOSED_REQUEST);

@@ -321,6 +321,12 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_http_hyperlight_metrics_zone(cf, &guest->name, &guest->metrics)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
 }
 

@@ -195,8 +195,10 @@ ngx_http_hyperlight_pool_add(ngx_http_hyperlight_pool_t *pool)
     }
 
     sandbox->pool = pool;
+    sandbox->rebuilds = hl_sandbox_stats(sandbox->core)->rebuilds;
     pool->count++;
 
+    ngx_http_hyperlight_metrics_pool(pool);
     ngx_http_hyperlight_pool_put(sandbox);
 
     return NGX_OK;
@@ -287,6 +289,9 @@ ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
     ngx_queue_insert_tail(&pool->waiting, &ctx->queue);
     pool->waiting_count++;
 
+    ctx->record.waited = 1;
+    ngx_http_hyperlight_metrics_pool(pool);
+
     if (pool->count < pool->guest->sandboxes_max && !pool->grow.posted) {
         ngx_post_event(&pool->grow, &ngx_posted_next_events);
     }
@@ -306,6 +311,10 @@ ngx_http_hyperlight_take(ngx_http_hyperlight_sandbox_t *sandbox,
     hl_sandbox_set_data(sandbox->core, ctx);
 
     ngx_queue_insert_tail(&sandbox->pool->taken, &sandbox->queue);
+    sandbox->pool->in_use++;
+
+    ngx_http_hyperlight_record_taken(ctx);
+    ngx_http_hyperlight_metrics_pool(sandbox->pool);
 }
 
 
@@ -336,6 +345,8 @@ ngx_http_hyperlight_leave_queue(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_queue_remove(&ctx->queue);
     ctx->pool->waiting_count--;
+
+    ngx_http_hyperlight_metrics_pool(ctx->pool);
 }
 
 
@@ -354,7 +365,10 @@ ngx_http_hyperlight_release(ngx_http_hyperlight_ctx_t *ctx)
     ctx->taken = NULL;
     ctx->sandbox = NULL;
     ctx->pool->used = sandbox;
+    ctx->pool->in_use--;
 
+    ngx_http_hyperlight_record_owed(ctx);
+    ngx_http_hyperlight_metrics_pool(ctx->pool);
     ngx_http_hyperlight_worker_called(ctx->pool->worker);
 }
 
@@ -363,6 +377,7 @@ void
 ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool)
 {
     hl_error_t                      err;
+    ngx_uint_t                      level;
     ngx_http_hyperlight_sandbox_t  *sandbox;
 
     sandbox = pool->used;
@@ -374,14 +389,23 @@ ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool)
     pool->used = NULL;
 
     if (hl_sandbox_restore(sandbox->core, pool->snapshot, &err) == HL_OK) {
+        ngx_http_hyperlight_record_restored(pool, sandbox);
         ngx_queue_remove(&sandbox->queue);
         ngx_http_hyperlight_pool_put(sandbox);
         return;
     }
 
-    ngx_log_error(NGX_LOG_CRIT, pool->worker->log, 0,
+    pool->owed = NULL;
+
+    level = (err.status == HL_ERR_INEXACT) ? NGX_LOG_ALERT : NGX_LOG_CRIT;
+
+    ngx_log_error(level, pool->worker->log, 0,
                   "hyperlight: guest \"%V\" was not restored: %s",
                   &pool->guest->name, err.text);
+
+    if (err.status == HL_ERR_INEXACT) {
+        ngx_debug_point();
+    }
 
     ngx_http_hyperlight_sandbox_drop(sandbox);
 
@@ -426,6 +450,8 @@ ngx_http_hyperlight_sandbox_drop(ngx_http_hyperlight_sandbox_t *sandbox)
 {
     ngx_queue_remove(&sandbox->queue);
     sandbox->pool->count--;
+
+    ngx_http_hyperlight_metrics_pool(sandbox->pool);
 
     hl_sandbox_destroy(sandbox->core);
     ngx_free(sandbox);

@@ -37,9 +37,9 @@
  * when it streams, till its next piece is due.
  */
 
-#include <time.h>
-
 #include "ngx_http_hyperlight.h"
+
+#include <time.h>
 
 
 static void ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx);
@@ -54,13 +54,14 @@ static ngx_int_t ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx,
 static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 static void ngx_http_hyperlight_timer_handler(ngx_event_t *ev);
-static uint64_t ngx_http_hyperlight_now(void);
 
 
 void
 ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_int_t  rc;
+
+    ngx_http_hyperlight_record_begin(ctx);
 
     ctx->timer.handler = ngx_http_hyperlight_timer_handler;
     ctx->timer.data = ctx;
@@ -86,8 +87,7 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
-    ngx_http_hyperlight_done(ctx,
-                             ngx_http_hyperlight_unavailable(ctx->request));
+    ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_unavailable(ctx));
 }
 
 
@@ -287,13 +287,15 @@ static ngx_int_t
 ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
     const char *limit, ngx_msec_t value)
 {
+    char        where[HL_WHERE_TEXT];
     hl_error_t  err;
 
+    (void) hl_call_where(ctx->sandbox, where, sizeof(where));
     hl_call_cancel(ctx->sandbox);
     ngx_http_hyperlight_log_rest(ctx);
 
-    (void) hl_error_set(&err, HL_ERR_TIMEOUT, "it exceeded its %s of %u ms",
-                        limit, (unsigned) value);
+    (void) hl_error_set(&err, HL_ERR_TIMEOUT, "it exceeded its %s of %u "
+                        "ms%s", limit, (unsigned) value, where);
 
     return ngx_http_hyperlight_fail(ctx, &err);
 }
@@ -362,7 +364,7 @@ ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
         ngx_http_hyperlight_log(ctx, NGX_LOG_ERR,
                                 ": no sandbox was free within %M ms",
                                 ctx->guest->queue_timeout);
-        rc = ngx_http_hyperlight_unavailable(ctx->request);
+        rc = ngx_http_hyperlight_unavailable(ctx);
 
     } else {
         rc = ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
@@ -402,27 +404,14 @@ ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t end)
 void
 ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 {
-    ngx_http_request_t          *r;
     ngx_http_hyperlight_pool_t  *pool;
 
-    r = ctx->request;
     pool = ctx->pool;
 
+    ngx_http_hyperlight_record_end(ctx, rc);
     ngx_http_hyperlight_leave(ctx, 1);
 
-    ngx_http_hyperlight_leave_body(ctx);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_hyperlight_send(ctx);
-
-    } else if (ctx->streaming && rc >= NGX_HTTP_SPECIAL_RESPONSE
-               && rc != NGX_HTTP_REQUEST_TIME_OUT
-               && rc != NGX_HTTP_CLIENT_CLOSED_REQUEST)
-    {
-        rc = ngx_http_hyperlight_stream_break(ctx);
-    }
-
-    ngx_http_finalize_request(r, rc);
+    ctx->finish(ctx, rc);
 
     /* the client does not wait for this */
 
@@ -432,9 +421,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 }
 
 
-/* nginx's own clock stands still while a guest runs. */
-
-static uint64_t
+uint64_t
 ngx_http_hyperlight_now(void)
 {
     struct timespec  ts;

@@ -145,7 +145,7 @@ ngx_http_hyperlight_stream_send(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
-/* Of a sub-request that nobody waits for but its guest, the reader wakes it. */
+/* Of a sub-request that only a guest waits for, that guest wakes it. */
 
 static ngx_int_t
 ngx_http_hyperlight_await_writable(ngx_http_request_t *r)
@@ -177,13 +177,16 @@ ngx_http_hyperlight_await_writable(ngx_http_request_t *r)
 void
 ngx_http_hyperlight_write_handler(ngx_http_request_t *r)
 {
-    ngx_event_t                *wev;
-    ngx_connection_t           *c;
-    ngx_http_hyperlight_ctx_t  *ctx;
+    ngx_event_t                  *wev;
+    ngx_connection_t             *c;
+    ngx_http_hyperlight_ctx_t    *ctx;
+    ngx_http_hyperlight_calls_t  *calls;
 
     c = r->connection;
     wev = c->write;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
+
+    calls = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
+    ctx = calls->lingers;
 
     if (ctx->await != ngx_http_hyperlight_await_drain) {
 

@@ -289,7 +289,7 @@ ngx_http_hyperlight_sub_post(ngx_http_request_t *sr)
 }
 
 
-/* ---- what the guest reads ------------------------------------------------ */
+/* ---- what the guest reads ----------------------------------------------- */
 
 hl_status_t
 ngx_http_hyperlight_subrequest_read(void *data, size_t max, hl_value_t *piece,

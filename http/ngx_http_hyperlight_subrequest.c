@@ -467,9 +467,9 @@ ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t end)
 static void
 ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
 {
-    ngx_http_request_t         *sr;
-    ngx_http_cleanup_pt         handler;
-    ngx_http_hyperlight_ctx_t  *ctx;
+    ngx_http_request_t           *sr;
+    ngx_http_cleanup_pt           handler;
+    ngx_http_hyperlight_calls_t  *calls;
 
     sr = sub->request;
 
@@ -484,10 +484,10 @@ ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
         return;
     }
 
-    ctx = ngx_http_get_module_ctx(sr, ngx_http_hyperlight_module);
+    calls = ngx_http_get_module_ctx(sr, ngx_http_hyperlight_module);
 
-    if (ctx && ctx->timer.timer_set) {
-        ngx_http_hyperlight_done(ctx, NGX_ERROR);
+    if (calls && calls->lingers) {
+        ngx_http_hyperlight_done(calls->lingers, NGX_ERROR);
         return;
     }
 

@@ -27,8 +27,9 @@ static void ngx_http_hyperlight_wake_handler(ngx_event_t *ev);
 ngx_int_t
 ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
 {
-    ngx_http_cleanup_t  *cln;
-    ngx_http_request_t  *r;
+    ngx_http_cleanup_t           *cln;
+    ngx_http_request_t           *r;
+    ngx_http_hyperlight_calls_t  *calls;
 
     r = ctx->request;
 
@@ -41,6 +42,9 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
         cln->handler = ngx_http_hyperlight_gone;
         cln->data = ctx;
         ctx->cleanup = cln;
+
+        calls = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
+        calls->lingers = ctx;
 
         r->write_event_handler = ngx_http_hyperlight_write_handler;
 
@@ -66,6 +70,8 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
 void
 ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
 {
+    ngx_http_hyperlight_calls_t  *calls;
+
     if (ctx->timer.timer_set) {
         ngx_del_timer(&ctx->timer);
     }
@@ -74,8 +80,13 @@ ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
         ngx_del_timer(&ctx->wake);
     }
 
-    if (ctx->cleanup) {
+    if (ctx->cleanup && ctx->cleanup->handler) {
         ctx->cleanup->handler = NULL;
+
+        calls = ngx_http_get_module_ctx(ctx->request,
+                                        ngx_http_hyperlight_module);
+        calls->lingers = NULL;
+
         ctx->request->read_event_handler = ngx_http_block_reading;
         ctx->request->write_event_handler = ngx_http_request_empty_handler;
     }
@@ -113,6 +124,7 @@ ngx_http_hyperlight_gone(void *data)
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
+    ngx_http_hyperlight_record_end(ctx, NGX_HTTP_CLIENT_CLOSED_REQUEST);
     ngx_http_hyperlight_leave(ctx, 0);
     ngx_http_hyperlight_settle(ctx->pool);
 }

@@ -7,9 +7,9 @@
  * All of it goes with the cycle's pool.
  */
 
-#include <signal.h>
-
 #include "ngx_http_hyperlight.h"
+
+#include <signal.h>
 
 
 #define NGX_HTTP_HYPERLIGHT_RETRY_MIN  1000

@@ -45,7 +45,7 @@ sub accepted {
 # ---- values ---------------------------------------------------------------
 
 my $binary = 'binary guests/hello.elf;';
-my $between = 'must be between 1ms and 60s';
+my $between = 'must be between 1ms and 1d';
 
 
 # In the block of a guest; the block ends one line after the directive.
@@ -72,7 +72,7 @@ for (@sizes, @times) {
 
 for (@times) {
     value_refused("$_ 0", "\"$_\" directive $between");
-    value_refused("$_ 60001ms", "\"$_\" directive $between");
+    value_refused("$_ 86400001ms", "\"$_\" directive $between");
 }
 
 for (
@@ -115,7 +115,7 @@ value_refused("queue $_", '"queue" directive needs a length from 0 to 65536')
 value_refused('queue 1 2', 'invalid parameter "2"');
 value_refused('queue 1 timeout=x', '"queue" directive has an invalid timeout');
 value_refused("queue 1 timeout=$_", "\"queue\" directive $between")
-    for '0', '61s';
+    for '0', '25h';
 value_refused('queue 1; queue 1', '"queue" directive is duplicate');
 
 value_refused('clock maybe', 'invalid value "maybe" in "clock" directive, '
@@ -139,7 +139,7 @@ for (
     'cpu_limit 1ms', 'cpu_limit 60s', 'timeout 1m', 'init_timeout 1',
     'log_level none', 'log_level trace', 'clock on', 'clock off',
     'sandboxes 1', 'sandboxes 4096', 'sandboxes 1 4096', 'queue 0',
-    'queue 65536 timeout=60s', 'slice 1ms', 'slice 60s',
+    'queue 65536 timeout=60s', 'slice 1ms', 'slice 1d',
     'init_data guests/upper.elf', 'include guests.d/*.conf',
 ) {
     accepted($_, http => "hyperlight_guest g {\n$binary\n$_;\n}\n");
@@ -201,12 +201,18 @@ for (
      '"hyperlight_pass" directive is duplicate'],
     ['a limit of 0',      'hyperlight_cpu_limit 0;',
      "\"hyperlight_cpu_limit\" directive $between"],
-    ['a limit too high',  'hyperlight_timeout 2m;',
+    ['a limit too high',  'hyperlight_timeout 2d;',
      "\"hyperlight_timeout\" directive $between"],
     ['no limit',          'hyperlight_timeout never;',
      '"hyperlight_timeout" directive invalid value'],
     ['a limit twice',     'hyperlight_timeout 1s; hyperlight_timeout 1s;',
      '"hyperlight_timeout" directive is duplicate'],
+    ['buffering, perhaps', 'hyperlight_request_buffering maybe;',
+     'invalid value "maybe" in "hyperlight_request_buffering" directive, '
+     . 'it must be "on" or "off"'],
+    ['buffering twice',
+     'hyperlight_request_buffering on; hyperlight_request_buffering off;',
+     '"hyperlight_request_buffering" directive is duplicate'],
 ) {
     my ($name, $directives, $message) = @$_;
 
@@ -226,9 +232,13 @@ refused("$_->[0] at $_->[1]",
     for ['hyperlight_guest',     'main',   "hyperlight_guest g { $binary }"],
         ['hyperlight_guest',     'server', "hyperlight_guest g { $binary }"],
         ['hyperlight_required',  'server', 'hyperlight_required on;'],
+        ['hyperlight_status',    'server', 'hyperlight_status;'],
+        ['hyperlight_check_restore', 'server', 'hyperlight_check_restore on;'],
         ['hyperlight_pass',      'http',   'hyperlight_pass g f;'],
         ['hyperlight_pass',      'server', 'hyperlight_pass g f;'],
-        ['hyperlight_cpu_limit', 'main',   'hyperlight_cpu_limit 1s;'];
+        ['hyperlight_cpu_limit', 'main',   'hyperlight_cpu_limit 1s;'],
+        ['hyperlight_request_buffering', 'main',
+         'hyperlight_request_buffering on;'];
 
 refused('hyperlight_required', 'invalid value "maybe" in '
         . '"hyperlight_required" directive, it must be "on" or "off"'
@@ -239,6 +249,20 @@ refused('hyperlight_required twice',
         http => 'hyperlight_required on; hyperlight_required on;');
 
 accepted('hyperlight_required on', http => "hyperlight_required on; $guest");
+
+refused('hyperlight_status with an argument',
+        'invalid number of arguments in "hyperlight_status" directive'
+        . ' in server.conf:1',
+        server => 'location / { hyperlight_status x; }');
+
+refused('hyperlight_status twice',
+        '"hyperlight_status" directive is duplicate in server.conf:1',
+        server => 'location / { hyperlight_status; hyperlight_status; }');
+
+accepted('hyperlight_status', server => 'location / { hyperlight_status; }');
+
+accepted('variables without a guest',
+         http => 'log_format x "$hyperlight_outcome$hyperlight_pages";');
 
 accepted('a guest that is used before its block', server => '',
          http => "server { listen 127.0.0.1:" . HL::Nginx::free_port()

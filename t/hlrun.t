@@ -20,6 +20,9 @@ my $dir = File::Temp->newdir;
 
 plan skip_all => "there is no $hlrun" if !-x $hlrun;
 
+# Behind a function's name: the place in it, the file, the callers.
+my $at = qr/\+0x[0-9a-f]+ \([\w-]+\.elf\)(?:, called by \S.*)?/;
+
 
 # ---- the command line -----------------------------------------------------
 
@@ -275,12 +278,12 @@ fails([$probe, 'Fault', '"null"'], qr/page fault writing 0x0/, 3);
 fails([$probe, 'Fault', '"undefined"'], qr/vector 6/, 3);
 fails([$probe, 'Fault', '"recursion"'], qr/stack overflow/, 3);
 fails([$probe, 'GuestAbortWithMessage', 7, '"bye"'],
-      'Guest aborted: 7 bye', 3);
+      qr/^Guest aborted: 7 bye, in _call_abort_with_message$at$/, 3);
 fails([$probe, 'Fault', '"exit"'], qr/^Guest aborted: 3/, 3);
 fails([$probe, 'LeaveWith', 99], qr/hypercall 99/, 3);
 fails([$probe, 'RawOutput', 1], qr/the guest says that its output has/, 3);
 fails([$probe, 'Fault', '"loop"', '--timeout', '30ms'],
-      'Fault took longer than 30 ms', 4);
+      qr/^Fault took longer than 30 ms, in fault_loop$at$/, 4);
 
 fails([$probe, 'Echo', '"' . 'x' x 9000 . '"', '--input=12k',
        '--headers=4k'], qr/over the room of 8192 bytes/);
@@ -324,6 +327,36 @@ EOT
 }
 
 
+# ---- from a place to a line -----------------------------------------------
+
+{
+    my $guest = guest('lines', <<'EOT', '-g');
+#include <hyperlight_guest.h>
+
+static int *volatile  nowhere;
+
+static __attribute__((noinline)) int32_t
+go(void)
+{
+    return *nowhere;
+}
+
+HYPERLIGHT_WRAP_FUNCTION(go, Int, 0)
+
+void
+hyperlight_main(void)
+{
+    HYPERLIGHT_REGISTER_FUNCTION("go", go);
+}
+EOT
+
+    my ($place) = run($guest, 'go')->{err} =~ / in (\w+\+0x[0-9a-f]+) /;
+
+    like(qx(addr2line -e $guest $place), qr/lines\.c:8$/,
+         'addr2line takes what the text says');
+}
+
+
 # ---- how an initialisation ends -------------------------------------------
 
 for (
@@ -334,11 +367,12 @@ for (
     ['faults', '__asm__ volatile ("ud2");', 3,
      qr/initialisation failed: .*vector 6/],
     ['never ends', 'for ( ;; ) { __asm__ volatile (""); }', 4,
-     qr/initialisation failed: it took longer than 100 ms/],
+     qr/initialisation failed: it took longer than 100 ms, in \w+$at$/],
     ['registers no name',
      'hl_register_function_definition(NULL, NULL, 0, NULL, '
      . 'hl_ReturnType_Int);', 3,
-     qr/Guest aborted: 3 a function is registered without a name$/],
+     qr/Guest\ aborted:\ 3\ a\ function\ is\ registered\ without\ a\ name,
+        \ in\ hyperlight_main$at$/x],
     ['registers no type',
      'hl_register_function_definition("F", NULL, 0, NULL, '
      . '(hl_ReturnType) 10);', 3, qr/Guest aborted: 2 function F is /],
@@ -399,7 +433,8 @@ EOT
 
     fails([$guest, 'go', $_], qr/^the guest resumes at $_$/, 3)
         for qw(0x800000000000 0xffff800000000000 0xffffffffffffffff);
-    fails([$guest, 'go', 0], qr/^page fault executing 0x0, at 0x0 /, 3);
+    fails([$guest, 'go', 0],
+          qr/^page fault executing 0x0 \(null pointer\), at 0x0 /, 3);
 }
 
 
@@ -673,7 +708,7 @@ answers('fault?divide', 3, qr/vector 0/);
 
     fails([$probe, 'Fault', '"null"', '--bench', 10], qr/page fault/, 3);
     fails([$probe, 'Fault', '"loop"', '--bench', 10, '--timeout=20ms'],
-          'Fault took longer than 20 ms', 4);
+          qr/^Fault took longer than 20 ms, in fault_loop$at$/, 4);
 }
 
 
@@ -788,10 +823,11 @@ sub body {
 # A guest of this source.
 
 sub guest {
-    my ($name, $source) = @_;
+    my ($name, $source, @options) = @_;
     my $file = write_file("$name.c", $source);
 
-    system("$build/bin/hlcc", '-O1', '-o', "$dir/$name.elf", $file) == 0
+    system("$build/bin/hlcc", '-O1', @options, '-o', "$dir/$name.elf",
+           $file) == 0
         or die "hlcc: $?";
 
     return "$dir/$name.elf";

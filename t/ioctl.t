@@ -16,13 +16,16 @@ use Test::More;
 
 use constant N => 500;
 
-my $nginx = HL::Nginx->new(http => <<'EOT', server => <<'EOT');
+my $nginx = HL::Nginx->new(check_restore => 0,
+                           http => <<'EOT', server => <<'EOT');
 hyperlight_guest counter {
     binary guests/counter.elf;
+    slice 1s;
 }
 
 hyperlight_guest upper {
     binary guests/upper.elf;
+    slice 1s;
 }
 EOT
 location /counter {

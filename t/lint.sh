@@ -9,7 +9,8 @@ set -eu
 
 cd "$1"
 
-files=$(find . \( -path ./build -o -path ./.git -o -path ./docs \) -prune \
+files=$(find . \( -path ./build -o -path ./.git -o -path ./docs \
+                   -o -path ./t/fuzz/corpus \) -prune \
             -o -type f ! -name '*.md' ! -name LICENSE -print)
 sources=$(printf '%s\n' "$files" | grep '\.[chS]$')
 bad=0

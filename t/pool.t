@@ -18,6 +18,7 @@ my $nginx = HL::Nginx->new(http => <<'EOT', server => <<'EOT');
 hyperlight_guest grows {
     binary t-guests/work.elf;
     sandboxes 1 4;
+    queue 64 timeout=60s;
     cpu_limit 20s;
     timeout 60s;
 }

@@ -18,6 +18,9 @@ my $dir = File::Temp->newdir('hl-test-XXXXXX', TMPDIR => 1);
 
 plan skip_all => "there is no $guest" if !-f $guest;
 
+# Behind a function's name: the place in it, the file, the callers.
+my $at = qr/\+0x[0-9a-f]+ \(simpleguest\.elf\)(?:, called by \S.*)?/;
+
 
 # ---- the functions are there, with their types ----------------------------
 
@@ -76,9 +79,9 @@ answers('GuestRetrievesBoolValue 5 6', 'true');
 answers('GuestRetrievesBoolValue 5 5', 'false');
 answers(q{GuestMethod1 '"a message"'}, 0);
 
-is(run('GuestRetrievesStringValue', '')->{err}, 'hlrun: Guest aborted: 8 '
-   . "HostFunction HostAddStrings was not found\n",
-   'a host function that is not there ends the guest');
+ends('GuestRetrievesStringValue', '',
+     qr/^Guest\ aborted:\ 8\ HostFunction\ HostAddStrings\ was\ not\ found,
+        \ in\ _call_guest_retrieves_string$at$/x);
 
 
 # ---- and back to it -------------------------------------------------------
@@ -99,7 +102,8 @@ answers(q{GetSizePrefixedBuffer 'x"00ff41"'}, 'x"00ff41"');
 
     like($r->{out}, qr/^assertion .* failed/,
          'an assertion that fails is printed');
-    is($r->{err}, "hlrun: Guest aborted: 0 \n", 'and aborts');
+    like($r->{err}, qr/^hlrun: Guest aborted: 0, in bytes_in_and_out$at\n\z/,
+         'and aborts');
 }
 
 for my $function (qw(NextRandom NextRandomLong)) {
@@ -168,11 +172,13 @@ ends('LargeVar', qr/^stack overflow: the stack of 65536 bytes/);
 is(run('LargeVar', '--stack 512k')->{out}, "262144\n",
    'LargeVar, with a larger stack');
 ends("BufferOverrun '\"" . 'x' x 64 . "\"'",
-     qr/^Guest aborted: 10 stack smashing detected$/);
-ends("$_ 100000000", qr/^Guest aborted: 13 Malloc Failed$/)
+     qr/^Guest aborted: 10 stack smashing detected, in \w+$at$/);
+ends("$_ 100000000", qr/^Guest\ aborted:\ 13\ Malloc\ Failed
+     \ \(heap\ exhausted,\ it\ has\ 1048576\ bytes\),\ in\ \w+$at$/x)
     for qw(CallMalloc MallocAndFree);
 ends('ExecuteOnStack',
-     qr/^page fault executing 0x(\w+), at 0x\1 .* code f4 /);
+     qr/^page\ fault\ executing\ 0x(\w+)\ \(stack\),\ at\ 0x\1,
+        \ called\ by\ _call_execute_on_stack\+.*\ code\ f4\ /x);
 
 
 # ---- aborts: of the code the low 8 bits count ------------------------------
@@ -180,14 +186,16 @@ ends('ExecuteOnStack',
 for ([0, 0], [1, 1], [42, 42], [255, 255], [256, 0], [257, 1], [-1, 255]) {
     my ($code, $seen) = @$_;
 
-    ends("GuestAbortWithCode $code", qr/^Guest aborted: $seen $/);
+    ends("GuestAbortWithCode $code",
+         qr/^Guest aborted: $seen, in _call_abort_with_code$at$/);
 }
 
 ends(q{GuestAbortWithMessage 7 '"a message"'},
-     qr/^Guest aborted: 7 a message$/);
-ends(q{GuestAbortWithMessage 255 '""'}, qr/^Guest aborted: 255 $/);
+     qr/^Guest aborted: 7 a message, in _call_abort_with_message$at$/);
+ends(q{GuestAbortWithMessage 255 '""'},
+     qr/^Guest aborted: 255, in _call_abort_with_message$at$/);
 ends(q{GuestAbortWithMessage 8 '"\nno exception"'},
-     qr/^Guest aborted: 8 \\x0Ano exception$/);
+     qr/^Guest aborted: 8 \\x0Ano exception, in \w+$at$/);
 
 
 # ---- names that are not registered ----------------------------------------
@@ -236,8 +244,9 @@ sub answers {
 # A crash, and its text.
 
 sub ends {
-    my ($call, $err) = @_;
-    my $r = run($call);
+    my $err = pop;
+    my ($call, @options) = @_;
+    my $r = run($call, @options);
     my ($text) = $r->{err} =~ /^hlrun: (.*)$/m;
 
     is($r->{status}, 3, length $call > 60 ? substr($call, 0, 60) : $call);

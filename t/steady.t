@@ -18,7 +18,8 @@ use Test::More;
 # lose more.
 use constant SLACK => 256;
 
-my $nginx = HL::Nginx->new(log_level => 'crit', http => <<'EOT',
+my $nginx = HL::Nginx->new(log_level => 'crit', check_restore => 0,
+                           http => <<'EOT',
 keepalive_requests 100000;
 
 hyperlight_guest counter {

@@ -303,11 +303,14 @@ hlrun_call(hlrun_t *run, hl_error_t *err)
 void
 hlrun_fail_call(const hlrun_t *run, const hl_error_t *err)
 {
+    char  where[HL_WHERE_TEXT];
+
     if (err->status == HL_ERR_TIMEOUT) {
-        hlrun_fail(HLRUN_LIMIT, "%s took longer than %" PRIu64 " ms",
+        hlrun_fail(HLRUN_LIMIT, "%s took longer than %" PRIu64 " ms%s",
                    run->function != NULL ? run->function->name
                                          : run->options.function,
-                   run->options.timeout / HLRUN_NS_PER_MS);
+                   run->options.timeout / HLRUN_NS_PER_MS,
+                   hl_call_where(run->sandbox, where, sizeof(where)));
     }
 
     hlrun_fail_error(err);

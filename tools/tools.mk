@@ -13,7 +13,8 @@ B        ?= $(CURDIR)/build
 PREFIX   ?= /usr/local
 PACKAGES ?=
 
-TOOLS_CFLAGS ?= -O2 -g
+TOOLS_CFLAGS  ?= -O2 -g
+TOOLS_LDFLAGS ?=
 
 HLRUN := $(B)/bin/hlrun
 
@@ -26,7 +27,7 @@ tools: $(HLRUN)
 
 $(HLRUN): $(tools_objects) $(B)/libhyperlight.a
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) -o $@ $^ -lelf
+	$(CC) $(TOOLS_CFLAGS) $(TOOLS_LDFLAGS) -o $@ $^ -lelf
 
 $(B)/tools/%.o: tools/%.c tools/hlrun.h tools/tools.mk \
                 core/hyperlight.h core/hl_abi.h | $(PACKAGES)

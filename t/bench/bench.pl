@@ -114,6 +114,7 @@ location = /hello { hyperlight_pass hello hello; }
 location = /dirty { hyperlight_pass bench dirty_http; }
 EOT
     start => 0,
+    check_restore => 0,
 );
 
 symlink "$tool/bench.elf", $nginx->dir . '/bench.elf' or die "symlink: $!\n";

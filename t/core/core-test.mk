@@ -22,6 +22,7 @@ core_test_shared  := $(filter-out $(core_test_sources),$(wildcard t/core/*.c))
 core_test_headers := $(wildcard t/core/*.h)
 core_test_guests  := $(patsubst %.c,$(B)/%.elf,$(wildcard t/core/guests/*.c))
 core_test_needs   := $(core_test_guests) $(B)/testguests/probe.elf \
+                     $(B)/t/guests/stream.elf \
                      $(guest_sdk_elfs)
 
 .PHONY: core-test $(core_test_names:%=core-test-%)

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hl_memory.h"
 #include "test.h"
 
 
@@ -200,12 +199,16 @@ test_evolved(const char *name, const hl_config_t *config)
     if (config == NULL) {
         hl_config_init(&usual);
         usual.sink = &test_sink;
-        config = &usual;
+
+    } else {
+        usual = *config;
     }
+
+    usual.check_restore = true;
 
     guest = test_guest(name);
 
-    assert_ok(hl_sandbox_create(&sb, test_host, guest, config, &test_err));
+    assert_ok(hl_sandbox_create(&sb, test_host, guest, &usual, &test_err));
     assert_ok(hl_sandbox_evolve(sb, TEST_LONG, &test_err));
 
     hl_guest_destroy(guest);
@@ -513,55 +516,6 @@ test_assert_status(hl_status_t status, hl_status_t expected,
 }
 
 
-size_t
-test_differences(const hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
-    size_t *offset)
-{
-    size_t              i, n, size;
-    const uint8_t      *a, *b;
-    hl_abi_params_t    *p;
-    const hl_region_t  *r;
-
-    /* the host writes this page at each restore, a snapshot has zeroes */
-
-    uint8_t             params[HL_PAGE_SIZE] __attribute__((aligned(8)));
-
-    r = &sb->image->layout.regions[HL_REGION_PARAMS];
-    assert_int_equal(r->offset, 0);
-    assert_int_equal(r->size, HL_PAGE_SIZE);
-
-    memset(params, 0, sizeof(params));
-    hl_image_params(sb->image, params);
-
-    p = (hl_abi_params_t *) (void *) params;
-    p->entry = snapshot->entry;
-    p->log_level = sb->bindings.log_level;
-    p->time = sb->time;
-
-    size = sb->image->layout.rw_size;
-    n = 0;
-
-    for (i = 0; i < size; i += HL_PAGE_SIZE) {
-        size_t  j;
-
-        a = sb->rw + i;
-        b = i == 0 ? params : snapshot->pages + i;
-
-        if (memcmp(a, b, HL_PAGE_SIZE) == 0) {
-            continue;
-        }
-
-        for (j = 0; j < HL_PAGE_SIZE; j++) {
-            if (a[j] != b[j] && n++ == 0) {
-                *offset = i + j;
-            }
-        }
-    }
-
-    return n;
-}
-
-
 void
 test_assert_bytes(hl_type_t type, const void *data, size_t len)
 {
@@ -584,6 +538,15 @@ test_assert_string(const char *s)
 
 
 void
+test_assert_begins(const char *text)
+{
+    if (strncmp(test_err.text, text, strlen(text)) != 0) {
+        fail_msg("\"%s\" does not begin with \"%s\"", test_err.text, text);
+    }
+}
+
+
+void
 test_assert_error(hl_status_t status, uint32_t code, const char *text)
 {
     assert_int_equal(test_err.status, status);
@@ -602,7 +565,7 @@ test_assert_pristine(const hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
     size_t  n, offset;
 
     offset = 0;
-    n = test_differences(sb, snapshot, &offset);
+    n = hl_check_differences(sb, snapshot, &offset);
 
     if (n > 0) {
         print_error("%zu bytes differ from the snapshot, the first at "

@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "hl_sandbox.h"
+#include "hl_check.h"
 
 
 #define TEST_PROBE    "testguests/probe.elf"        /* guest/testguests/ */
@@ -73,7 +73,7 @@ void test_path(char *path, size_t size, const char *name);
 
 hl_guest_t *test_guest(const char *name);
 
-/* Ready for its first call.  "config" may be NULL. */
+/* Ready for its first call, with check_restore.  "config" may be NULL. */
 hl_sandbox_t *test_evolved(const char *name, const hl_config_t *config);
 
 hl_snapshot_t *test_freeze(hl_sandbox_t *sb);
@@ -158,12 +158,11 @@ void test_assert_pristine(const hl_sandbox_t *sb,
 void test_assert_bytes(hl_type_t type, const void *data, size_t len);
 void test_assert_string(const char *s);
 
+/* The text of test_err begins so. */
+void test_assert_begins(const char *text);
+
 /* test_err has these, and the text somewhere in its own. */
 void test_assert_error(hl_status_t status, uint32_t code, const char *text);
-
-/* Bytes of the slot that differ; the first of them in *offset. */
-size_t test_differences(const hl_sandbox_t *sb,
-    const hl_snapshot_t *snapshot, size_t *offset);
 
 
 #endif /* _TEST_H_INCLUDED_ */

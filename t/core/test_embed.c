@@ -100,8 +100,7 @@ interrupt_ends_a_call_from_another_thread(void **state)
 
     assert_status(hl_sandbox_finish(test_sb, TEST_LONG, &test_err),
                   HL_ERR_CANCELLED);
-    assert_string_equal(test_err.text, "Execution was cancelled by the "
-                                       "host.");
+    test_assert_begins("Execution was cancelled by the host");
     assert_state(test_sb, HL_SANDBOX_POISONED);
 
     assert_int_equal(pthread_join(thread, NULL), 0);

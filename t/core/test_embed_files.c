@@ -42,6 +42,7 @@ create_with_file(hl_sandbox_t **sb, const hl_file_map_t *file)
     hl_status_t   status;
 
     hl_config_init(&config);
+    config.check_restore = true;
     config.files = file;
     config.file_count = 1;
 
@@ -215,6 +216,7 @@ files_must_not_overlap(void **state)
     assert_int_equal(truncate(path, HL_PAGE_SIZE + 1), 0);
 
     hl_config_init(&config);
+    config.check_restore = true;
     config.files = files;
     config.file_count = 2;
 

@@ -71,19 +71,24 @@ page_faults_are_survived(void **state)
 {
     (void) state;
 
-    fault_is_survived("null", "page fault writing 0x0, at 0x4");
-    fault_is_survived("read-null", "page fault reading 0x0, at 0x4");
-    fault_is_survived("call-null", "page fault executing 0x0, at 0x0");
+    fault_is_survived("null", "page fault writing 0x0 (null pointer), at 0x4");
+    fault_is_survived("read-null", "page fault reading 0x0 (null pointer), "
+                      "at 0x4");
+    fault_is_survived("call-null", "page fault executing 0x0 (null pointer), "
+                      "at 0x0, called by _call_fault+0x");
     fault_is_survived("exec-data", "page fault executing 0x4");
-    fault_is_survived("exec-stack", "page fault executing 0x40");
-    fault_is_survived("exec-heap", "page fault executing 0x40");
+    fault_is_survived("exec-data", " (data), at 0x4");
+    fault_is_survived("exec-stack", " (stack), at 0x40");
+    fault_is_survived("exec-heap", " (heap), at 0x40");
     fault_is_survived("write-text", "page fault writing 0x4");
-    fault_is_survived("write-constant", "page fault writing 0x4");
-    fault_is_survived("write-input", "page fault writing 0x40");
-    fault_is_survived("write-params", "page fault writing 0x40004000");
+    fault_is_survived("write-text", " (code), at 0x4");
+    fault_is_survived("write-constant", " (read-only data), at 0x4");
+    fault_is_survived("write-input", " (input area), at 0x4");
+    fault_is_survived("write-params", "page fault writing 0x40004000 "
+                      "(parameters page), at 0x4");
     fault_is_survived("write-hypercall", "page fault writing 0x40002");
-    fault_is_survived("above-stack", "page fault writing 0x40");
-    fault_is_survived("above-heap", "page fault writing 0x40");
+    fault_is_survived("above-stack", "(0 bytes past the end of the stack)");
+    fault_is_survived("above-heap", "(0 bytes past the end of the heap)");
 }
 
 
@@ -95,6 +100,7 @@ stack_overflow_is_survived_and_named(void **state)
     fault_is_survived("stack-guard", "stack overflow: the stack of 65536 "
                                      "bytes is used up");
     fault_is_survived("recursion", "stack overflow");
+    fault_is_survived("recursion", " times, fault_recursion+0x");
     fault_is_survived("frame", "stack overflow");
 }
 
@@ -104,7 +110,9 @@ exceptions_are_survived(void **state)
 {
     (void) state;
 
-    fault_is_survived("divide", "division error, at ");
+    fault_is_survived("divide", "division error, at 0x4");
+    fault_is_survived("divide", " in fault_divide+0x");
+    fault_is_survived("divide", " (probe.elf), called by _call_fault+0x");
     fault_is_survived("undefined", "invalid opcode, at ");
     fault_is_survived("breakpoint", "breakpoint, at ");
     fault_is_survived("trap-flag", "debug exception, at ");
@@ -171,7 +179,8 @@ abort_is_survived(void **state)
                             args, 2),
                   HL_ERR_ABORTED);
     assert_int_equal(test_err.guest_code, 42);
-    assert_string_equal(test_err.text, "Guest aborted: 42 no more");
+    test_assert_begins("Guest aborted: 42 no more, in _call_abort_with_message"
+                       "+0x");
     assert_null(hl_call_fault(test_sb));
     assert_restorable();
 }
@@ -315,8 +324,7 @@ unknown_hypercall_is_survived(void **state)
 
     soil();
     assert_status(call_int_args("LeaveWith", 77, 0, 1), HL_ERR_PROTOCOL);
-    assert_string_equal(test_err.text,
-                        "the guest made the unknown hypercall 77");
+    test_assert_begins("the guest made the unknown hypercall 77, in ");
     assert_restorable();
 }
 
@@ -345,8 +353,7 @@ timeout_is_survived(void **state)
     test_start(test_sb, "Fault", HL_TYPE_INT, &value, 1);
     assert_status(hl_sandbox_finish(test_sb, 3 * TEST_MS, &test_err),
                   HL_ERR_TIMEOUT);
-    assert_string_equal(test_err.text, "Execution was cancelled by the "
-                                       "host.");
+    test_assert_begins("Execution was cancelled by the host, in fault_loop+");
     assert_restorable();
 }
 
@@ -419,7 +426,7 @@ sandbox_survives_failures_of_all_kinds_in_turn(void **state)
     (void) state;
 
     for (i = 0; i < 10; i++) {
-        fault_is_survived("null", "page fault");
+        fault_is_survived("null", "page fault writing 0x0 (null pointer), ");
         malformed_output_is_survived(state);
         cancel_after_a_slice_is_survived(state);
         abort_is_survived(state);

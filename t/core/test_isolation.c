@@ -72,9 +72,10 @@ difference_is_found_without_restore(void **state)
 
     (void) state;
 
-    assert_int_equal(test_differences(test_sb, test_snapshot, &offset), 0);
+    assert_int_equal(hl_check_differences(test_sb, test_snapshot, &offset), 0);
     (void) test_call_uint(test_sb, "SetSecret");
-    assert_true(test_differences(test_sb, test_snapshot, &offset) > 100000);
+    assert_true(hl_check_differences(test_sb, test_snapshot, &offset)
+                > 100000);
 }
 
 

@@ -117,6 +117,7 @@ failed_life(void)
 
     guest = test_guest(TEST_PROBE);
     hl_config_init(&config);
+    config.check_restore = true;
 
     config.heap = 1;
     assert_status(hl_sandbox_create(&sb, test_host, guest, &config,

@@ -210,8 +210,8 @@ what_poisons(void **state)
         /* the guest gave up */
         { "GuestAbortWithMessage", 2, NULL, "why", 3, HL_ERR_ABORTED,
           "Guest aborted: 3 why" },
-        { "Fault", 1, "abort", NULL, 0, HL_ERR_ABORTED, "Guest aborted: 0 " },
-        { "Fault", 1, "exit", NULL, 0, HL_ERR_ABORTED, "Guest aborted: 3 " },
+        { "Fault", 1, "abort", NULL, 0, HL_ERR_ABORTED, "Guest aborted: 0" },
+        { "Fault", 1, "exit", NULL, 0, HL_ERR_ABORTED, "Guest aborted: 3" },
         { "Fault", 1, "heap", NULL, 0, HL_ERR_ABORTED,
           "Guest aborted: 13 Malloc Failed" },
 
@@ -248,7 +248,7 @@ what_poisons(void **state)
 
         /* the host gave it up */
         { "CallHost", 2, "Kill", "x", 0, HL_ERR_CANCELLED,
-          "Execution was cancelled by the host." }
+          "Execution was cancelled by the host, in _call_call_host+0x" }
     };
 
     (void) state;

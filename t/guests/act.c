@@ -144,7 +144,7 @@ step(const char *what, const hl_http_request_t *req, hl_http_response_t *resp)
         echo(req, resp);
 
     } else if (strcmp(what, "crash") == 0) {
-        *(volatile char *) 8 = 1;
+        __builtin_trap();
 
     } else if (strcmp(what, "spin") == 0) {
         for ( ;; ) {

@@ -196,6 +196,17 @@ load_ds(uint32_t selector)
 }
 
 
+/* With this frame pointer, which nobody could go on with. */
+
+static int32_t
+fault_with_rbp(uint64_t rbp)
+{
+    __asm__ volatile ("movq %0, %%rbp; ud2" : : "r" (rbp) : "memory");
+
+    return 0;
+}
+
+
 /* Reads a byte of each page of the heap; how many pages it has. */
 
 static int32_t
@@ -246,6 +257,7 @@ HYPERLIGHT_WRAP_FUNCTION(handled_page_fault, ULong, 1, ULong)
 HYPERLIGHT_WRAP_FUNCTION(handled_invalid_opcode, ULong, 0)
 HYPERLIGHT_WRAP_FUNCTION(load_ds, Int, 1, UInt)
 HYPERLIGHT_WRAP_FUNCTION(read_heap, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(fault_with_rbp, Int, 1, ULong)
 
 
 void
@@ -267,4 +279,5 @@ hyperlight_main(void)
                                  handled_invalid_opcode);
     HYPERLIGHT_REGISTER_FUNCTION("LoadDs", load_ds);
     HYPERLIGHT_REGISTER_FUNCTION("ReadHeap", read_heap);
+    HYPERLIGHT_REGISTER_FUNCTION("FaultWithRbp", fault_with_rbp);
 }

@@ -198,6 +198,17 @@ sub read_to_end {
 }
 
 
+# What is there, up to "most" bytes; an empty string at the end.
+
+sub read_some {
+    my ($self, $most) = @_;
+
+    $self->fill if $self->{buffer} eq '';
+
+    return substr $self->{buffer}, 0, $most, '';
+}
+
+
 # True if the server closes the connection now, with nothing more to say.
 
 sub is_closed {

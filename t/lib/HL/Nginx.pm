@@ -49,8 +49,10 @@ my $module = $ENV{TEST_NGINX_MODULE}
 my @all;
 
 
-# Sections: main, http, server.  Others: log_level (info), workers (1), start
-# (1).  "wrap" is a command that the master is started through.
+# Sections: main, http, server.  Others: log_level (info), workers (1),
+# connections (512, of a worker), start (1), check_restore (1; 0 in tests that
+# count or measure what a request costs).  "wrap" is a command that the master
+# is started through.
 
 sub new {
     my ($class, %o) = @_;
@@ -60,7 +62,9 @@ sub new {
                                         CLEANUP => !$ENV{TEST_NGINX_LEAVE}),
         log_level => 'info',
         workers   => 1,
+        connections => 512,
         start     => 1,
+        check_restore => 1,
         wrap      => [],
         allowed   => [],
         %o,
@@ -136,6 +140,7 @@ sub configure {
     my $dir = $self->dir;
     my $user = $> == 0 ? 'user ' . USER . ';' : '';
     my $globals = $ENV{TEST_NGINX_GLOBALS} || '';
+    my $check = $self->{check_restore} ? 'hyperlight_check_restore on;' : '';
 
     for my $section (qw(main http server)) {
         $self->{$section} = $o{$section} if defined $o{$section};
@@ -159,11 +164,13 @@ $globals
 include main.conf;
 
 events {
+    worker_connections $self->{connections};
 }
 
 http {
     access_log off;
     $temp
+    $check
     include http.conf;
 
     server {
