@@ -48,7 +48,11 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
 
         r->write_event_handler = ngx_http_hyperlight_write_handler;
 
-        if (r->reading_body && ctx->unbuffered) {
+        if (r->main->post_action) {
+
+            /* the client has its response, and need not wait for this */
+
+        } else if (r->reading_body && ctx->unbuffered) {
             r->read_event_handler = ngx_http_hyperlight_read_handler;
 
         } else {
