@@ -108,7 +108,7 @@ elif ! ( : <> /dev/kvm ) 2> /dev/null; then
 fi
 endef
 
-kvm_goals := demo run test core-test picolibc-test prove bench
+kvm_goals := demo run test core-test picolibc-test prove bench asan
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -120,7 +120,7 @@ endif
 
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
-include t/core/core-test.mk t/bench/bench.mk t/t.mk
+include t/core/core-test.mk t/bench/bench.mk t/t.mk t/asan.mk
 
 
 demo: all
@@ -173,6 +173,7 @@ help:
 	@echo 'make demo       show it: nginx, requests by curl, their answers'
 	@echo 'make run        the demo server in the foreground (PORT=8080)'
 	@echo 'make test       all tests'
+	@echo 'make asan       tests of the module under sanitizers'
 	@echo 'make bench      what a request costs on this machine'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'

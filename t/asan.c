@@ -1,0 +1,56 @@
+/*
+ * Copyright (C) the Hyperlight for nginx authors
+ *
+ * asan.c: linked into the module when it is built with sanitizers.
+ *
+ * A worker that exits frees the pool of its cycle, but not the connections
+ * and their events, which only the cycle knew: LeakSanitizer takes them for
+ * leaks, and all that they point to for reachable.  Here they are freed, last
+ * of all, so that what it reports is what requests have lost.
+ */
+
+#include <stdlib.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/* weak: nginx's configure links this into its probes, too */
+
+extern ngx_module_t  ngx_http_hyperlight_module __attribute__((weak));
+
+static void  *left[3];
+
+
+static void
+free_what_is_left(void)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+        free(left[i]);
+    }
+}
+
+
+static void
+exit_process(ngx_cycle_t *cycle)
+{
+    left[0] = cycle->connections;
+    left[1] = cycle->read_events;
+    left[2] = cycle->write_events;
+
+    /* what is registered last runs first: before LeakSanitizer looks */
+
+    (void) atexit(free_what_is_left);
+}
+
+
+__attribute__((constructor))
+static void
+hook(void)
+{
+    if (&ngx_http_hyperlight_module) {
+        ngx_http_hyperlight_module.exit_process = exit_process;
+    }
+}
