@@ -226,6 +226,10 @@ ngx_http_hyperlight_sub_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     sub->ended = 1;
 
+    /* it may be posted: its last bytes may have been read as they came */
+
+    sr->write_event_handler = ngx_http_request_empty_handler;
+
     ngx_http_hyperlight_sub_wake(sub);
 
     return rc;
