@@ -15,10 +15,10 @@ asan_flag := -fsanitize=address,undefined
 asan_cc   := -O1 -g -fno-omit-frame-pointer $(asan_flag) \
              -fno-sanitize-recover=all
 
-# What exercises requests, and measures neither time nor memory.
-ASAN_T ?= t/leave.t t/steady.t t/sleep.t t/pool.t t/basic.t t/body.t \
-          t/response.t t/limits.t t/http2.t t/subrequest.t t/lifecycle.t \
-          t/faults.t t/log.t
+# What exercises requests, and measures no time.
+ASAN_T ?= t/leave.t t/gone.t t/steady.t t/sleep.t t/pool.t t/basic.t \
+          t/body.t t/response.t t/limits.t t/http2.t t/subrequest.t \
+          t/lifecycle.t t/faults.t t/log.t
 
 .PHONY: asan asan-module
 

@@ -82,7 +82,7 @@ sub act {
         syswrite $socket, $argument;
 
     } elsif ($action eq 'read') {
-        sysread $socket, my $bytes, $argument;
+        sysread $socket, my ($bytes), $argument;
 
     } elsif ($action eq 'half') {
         shutdown $socket, 1;
