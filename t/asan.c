@@ -6,10 +6,13 @@
  * A worker that exits frees the pool of its cycle, but not the connections
  * and their events, which only the cycle knew: LeakSanitizer takes them for
  * leaks, and all that they point to for reachable.  Here they are freed, last
- * of all, so that what it reports is what requests have lost.
+ * of all, so that what it reports is what requests have lost.  It looks in
+ * workers alone: nginx frees nothing when it refuses a configuration.
  */
 
 #include <stdlib.h>
+
+#include <sanitizer/lsan_interface.h>
 
 #include <ngx_config.h>
 #include <ngx_core.h>
@@ -23,13 +26,15 @@ static void  *left[3];
 
 
 static void
-free_what_is_left(void)
+look_for_leaks(void)
 {
     size_t  i;
 
     for (i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
         free(left[i]);
     }
+
+    __lsan_do_leak_check();
 }
 
 
@@ -40,9 +45,7 @@ exit_process(ngx_cycle_t *cycle)
     left[1] = cycle->read_events;
     left[2] = cycle->write_events;
 
-    /* what is registered last runs first: before LeakSanitizer looks */
-
-    (void) atexit(free_what_is_left);
+    (void) atexit(look_for_leaks);
 }
 
 

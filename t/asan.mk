@@ -39,6 +39,7 @@ asan-module: $(asan)/asan.o
 
 $(asan)/asan.o: t/asan.c $(MODULE_DIR)/Makefile
 	@mkdir -p $(@D)
+	@rm -f $(asan)/*.so $(asan)/nginx/*.so  # which nobody else links anew
 	$(CC) -g -fPIC -Wall -Wextra -Wno-unused-parameter -Werror -c -o $@ \
 	    -isystem $(MODULE_DIR) \
 	    $(addprefix -isystem $(NGINX_SRC)/src/,core event os/unix) $<

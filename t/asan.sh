@@ -6,7 +6,7 @@
 # that was built with them: see t/asan.mk.
 
 LD_PRELOAD=$(gcc -print-file-name=libasan.so)
-ASAN_OPTIONS=abort_on_error=1:detect_leaks=1
+ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:leak_check_at_exit=0
 UBSAN_OPTIONS=print_stacktrace=1
 export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS
 
