@@ -355,6 +355,9 @@ ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
     ngx_msec_t timeout);
 void ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx);
 
+/* Has the client left?  An event that will find out, if it may have. */
+void ngx_http_hyperlight_look(ngx_http_request_t *r);
+
 /* The guest stays stopped, until ctx->await() has what it waits for. */
 void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
 

@@ -643,6 +643,10 @@ ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
 
         handler = *sr->upstream->cleanup;
         handler(sr);
+
+        /* it may be posted, to go on with what it no longer has */
+
+        sr->write_event_handler = ngx_http_request_empty_handler;
         return;
     }
 
