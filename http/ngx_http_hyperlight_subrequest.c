@@ -636,17 +636,13 @@ ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
 
     if (sr->upstream && sr->upstream->cleanup) {
 
-        /* it may have been posted just now */
+        /* it may be posted, to go on with what it will not have any more */
 
         sr->write_event_handler = ngx_http_request_empty_handler;
         sr->done = 1;
 
         handler = *sr->upstream->cleanup;
         handler(sr);
-
-        /* it may be posted, to go on with what it no longer has */
-
-        sr->write_event_handler = ngx_http_request_empty_handler;
         return;
     }
 

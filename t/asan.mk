@@ -3,9 +3,8 @@
 # asan.mk: the tests of t/ with the module under AddressSanitizer and
 # UndefinedBehaviorSanitizer, in the nginx of the system.
 #
-#     make asan               those that are worth it in each run
+#     make asan               all of them
 #     make asan T=t/leave.t   one
-#     make asan T='-r t'      all
 #
 # A worker that does something wrong aborts, one that has leaked does so when
 # it exits; HL::Nginx::finish() sees both.
@@ -15,14 +14,8 @@ asan_flag := -fsanitize=address,undefined
 asan_cc   := -O1 -g -fno-omit-frame-pointer $(asan_flag) \
              -fno-sanitize-recover=all
 
-# What exercises requests, and measures no time.
-ASAN_T ?= t/leave.t t/gone.t t/steady.t t/sleep.t t/pool.t t/basic.t \
-          t/body.t t/response.t t/limits.t t/http2.t t/subrequest.t \
-          t/lifecycle.t t/faults.t t/log.t
-
 .PHONY: asan asan-module
 
-asan: T = $(ASAN_T)
 asan: all t-guests asan-module
 	TEST_NGINX_BUILD=$(B) TEST_NGINX_SANITIZED=1 \
 	TEST_NGINX_BINARY=$(CURDIR)/t/asan.sh \

@@ -10,4 +10,4 @@ ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:leak_check_at_exit=0
 UBSAN_OPTIONS=print_stacktrace=1
 export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS
 
-exec nginx "$@"
+exec "$(command -v nginx || echo /usr/sbin/nginx)" "$@"
