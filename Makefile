@@ -137,8 +137,8 @@ endif
 
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
-include t/core/core-test.mk t/bench/bench.mk t/fuzz/fuzz.mk t/t.mk
-include t/nginx/nginx.mk pkg/pkg.mk t/asan.mk
+include t/core/core-test.mk t/bench/bench.mk t/t.mk
+include t/nginx/nginx.mk t/fuzz/fuzz.mk pkg/pkg.mk t/asan.mk
 
 
 demo: all
