@@ -597,9 +597,10 @@ void hl_snapshot_release(hl_snapshot_t *snapshot);
  * HL_ERR_SYSTEM leaves it unrecoverable.
  *
  * With check_restore all of memory and of the vCPU's state is compared with
- * the snapshot then: HL_ERR_INEXACT names the first difference, leaves the
- * sandbox unrecoverable, and is a defect of core's, never the guest's.  It
- * costs much, above all with a large heap.
+ * the snapshot then, as in a sandbox that is made from one: HL_ERR_INEXACT
+ * names the first difference, leaves the sandbox unrecoverable, and is a
+ * defect of core's, never the guest's.  It costs much, above all with a large
+ * heap.
  */
 hl_status_t hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
     hl_error_t *err);

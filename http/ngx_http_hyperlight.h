@@ -397,6 +397,9 @@ ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
     ngx_msec_t timeout);
 void ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx);
 
+/* Has the client left?  An event that will find out, if it may have. */
+void ngx_http_hyperlight_look(ngx_http_request_t *r);
+
 /* The guest stays stopped, until ctx->await() has what it waits for. */
 void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
 
@@ -451,6 +454,9 @@ void ngx_http_hyperlight_read_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_hyperlight_await_drain(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_write_handler(ngx_http_request_t *r);
 
+/* A delay of the client's socket (limit_rate) has an end, in any case. */
+void ngx_http_hyperlight_stream_rate(ngx_http_hyperlight_ctx_t *ctx);
+
 /* Sends what is left, as the end of the response: the rc of the request. */
 ngx_int_t ngx_http_hyperlight_stream_end(ngx_http_hyperlight_ctx_t *ctx);
 
@@ -461,6 +467,9 @@ ngx_int_t ngx_http_hyperlight_stream_break(ngx_http_hyperlight_ctx_t *ctx);
 /* the sub-requests of a guest */
 
 ngx_int_t ngx_http_hyperlight_filter_init(ngx_conf_t *cf);
+
+/* What the sub-request may have waited for, is there. */
+void ngx_http_hyperlight_sub_go_on(ngx_http_hyperlight_ctx_t *ctx);
 
 /* "end": the sub-request is not to go on for nobody. */
 void ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx,

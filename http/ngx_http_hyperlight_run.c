@@ -131,8 +131,10 @@ ngx_http_hyperlight_slice_handler(ngx_event_t *ev)
 static void
 ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
 
+    r = ctx->request;
     rc = NGX_AGAIN;
 
     if (ctx->call == NULL) {
@@ -152,16 +154,25 @@ ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
         if (!ctx->timer.timer_set
             && ngx_http_hyperlight_linger(ctx, ctx->timeout) != NGX_OK)
         {
-            rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-        } else if (rc == NGX_AGAIN) {
-            ngx_http_hyperlight_runnable(ctx);
+            ngx_http_hyperlight_done(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
             return;
+        }
+
+        if (r->reading_body && r->connection->read->pending_eof) {
+
+            /* that was told while the guest waited for its body */
+
+            ngx_http_hyperlight_look(r);
+        }
+
+        if (rc == NGX_AGAIN) {
+            ngx_http_hyperlight_runnable(ctx);
 
         } else {
             ngx_http_hyperlight_suspend(ctx);
-            return;
         }
+
+        return;
     }
 
     ngx_http_hyperlight_done(ctx, rc);
@@ -430,6 +441,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 
     ngx_http_hyperlight_record_end(ctx, rc);
     ngx_http_hyperlight_leave(ctx, 1);
+    ngx_http_hyperlight_stream_rate(ctx);
 
     ctx->finish(ctx, rc);
 

@@ -12,7 +12,6 @@
 #include "ngx_http_hyperlight.h"
 
 
-static void ngx_http_hyperlight_test_reading(ngx_http_request_t *r);
 static void ngx_http_hyperlight_gone(void *data);
 static ngx_int_t ngx_http_hyperlight_await_sleep(
     ngx_http_hyperlight_ctx_t *ctx);
@@ -48,13 +47,18 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
 
         r->write_event_handler = ngx_http_hyperlight_write_handler;
 
-        if (r->reading_body && ctx->unbuffered) {
+        if (r->main->post_action) {
+
+            /* the client has its response, and need not wait for this */
+
+        } else if (r->reading_body && ctx->unbuffered) {
             r->read_event_handler = ngx_http_hyperlight_read_handler;
 
         } else {
             r->read_event_handler = ngx_http_test_reading;
-            ngx_http_hyperlight_test_reading(r);
         }
+
+        ngx_http_hyperlight_look(r);
     }
 
     ngx_add_timer(&ctx->timer, timeout);
@@ -94,8 +98,8 @@ ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
  * once, and that was with the request.  So it is looked for one time.
  */
 
-static void
-ngx_http_hyperlight_test_reading(ngx_http_request_t *r)
+void
+ngx_http_hyperlight_look(ngx_http_request_t *r)
 {
     ngx_event_t  *rev;
 

@@ -140,7 +140,7 @@ fuzz_body(void *data, const void *bytes, size_t len, hl_error_t *err)
 
     fuzz_touch(bytes, len);
 
-    return fuzz_fails_at_times(len, err);
+    return len % 32 == 31 ? HL_AGAIN : fuzz_fails_at_times(len, err);
 }
 
 
@@ -150,6 +150,56 @@ fuzz_sleep(void *data, uint64_t ns, hl_error_t *err)
     (void) data;
 
     return ns == 0 ? HL_AGAIN : fuzz_fails_at_times(ns, err);
+}
+
+
+static hl_status_t
+fuzz_flush(void *data, hl_error_t *err)
+{
+    (void) data;
+    (void) err;
+
+    return HL_AGAIN;
+}
+
+
+/* As much as fits, to the byte; at times later. */
+static hl_status_t
+fuzz_read_body(void *data, size_t max, hl_value_t *piece, hl_error_t *err)
+{
+    static const uint8_t  large[FUZZ_REPLY_SIZE];
+
+    (void) data;
+
+    fuzz_check(max <= sizeof(large));
+
+    piece->v.bytes.data = large;
+    piece->v.bytes.len = max;
+
+    return max % 16 == 0 ? HL_AGAIN : fuzz_fails_at_times(max, err);
+}
+
+
+static hl_status_t
+fuzz_subrequest(void *data, const hl_subrequest_t *sub, size_t max,
+    hl_value_t *head, hl_error_t *err)
+{
+    fuzz_touch(sub->method, sub->method_len);
+    fuzz_touch(sub->uri, sub->uri_len);
+    fuzz_touch(sub->type, sub->type_len);
+    fuzz_touch(sub->body, sub->body_len);
+
+    return fuzz_read_body(data, max, head, err);
+}
+
+
+static hl_status_t
+fuzz_subrequest_close(void *data, hl_error_t *err)
+{
+    (void) data;
+    (void) err;
+
+    return HL_OK;
 }
 
 
@@ -253,8 +303,16 @@ static const hl_sink_t  fuzz_sink = {
     fuzz_print,
     fuzz_status,
     fuzz_header,
-    fuzz_body,
-    fuzz_sleep
+    fuzz_body
+};
+
+static const hl_services_t  fuzz_services = {
+    fuzz_sleep,
+    fuzz_flush,
+    fuzz_read_body,
+    fuzz_subrequest,
+    fuzz_read_body,
+    fuzz_subrequest_close
 };
 
 
@@ -267,6 +325,7 @@ fuzz_config(hl_config_t *config)
     config->raw_functions = fuzz_raw_functions;
     config->raw_function_count = sizeof(fuzz_raw_functions)
                                  / sizeof(fuzz_raw_functions[0]);
+    config->services = &fuzz_services;
     config->sink = &fuzz_sink;
     config->log_level = HL_LOG_TRACE;
 }
@@ -290,7 +349,6 @@ fuzz_sandbox(const void *output, size_t len, hl_phase_t phase,
     sink.status = flags & 4 ? NULL : sink.status;
     sink.header = flags & 4 ? NULL : sink.header;
     sink.body = flags & 8 ? NULL : sink.body;
-    sink.sleep = flags & 16 ? NULL : sink.sleep;
 
     fuzz_config(&config);
 
@@ -315,6 +373,7 @@ fuzz_sandbox(const void *output, size_t len, hl_phase_t phase,
     sb->bindings.function_count = config.function_count;
     sb->bindings.raw_functions = config.raw_functions;
     sb->bindings.raw_function_count = config.raw_function_count;
+    sb->bindings.services = flags & 16 ? NULL : config.services;
     sb->bindings.sink = flags & 32 ? NULL : &sink;
     sb->bindings.log_level = (hl_log_level_t) ((flags >> 6)
                                                % FUZZ_LOG_LEVELS);
