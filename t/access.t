@@ -124,6 +124,12 @@ location /all-basic {
     auth_basic basic;
     auth_basic_user_file users;
 }
+location /all-request { auth_request /judge; }
+location /any-request { satisfy any; auth_request /judge; }
+location = /judge {
+    internal;
+    hyperlight_pass gate gate;
+}
 location /any-deny { satisfy any; deny all; }
 location /any-allow { satisfy any; allow all; }
 location /any-basic {
@@ -155,8 +161,8 @@ HTTP
 
 mkdir $nginx->dir . '/html';
 $nginx->write_file("html/$_", 'a file') for qw(file open if limited brief error
-    limited-inherits named nobody typed single all-deny all-basic any-deny
-    any-allow any-basic delayed);
+    limited-inherits named nobody typed single all-deny all-basic all-request
+    any-deny any-allow any-basic any-request delayed);
 mkdir $nginx->dir . "/html/$_" for qw(outer);
 $nginx->write_file('html/outer/inner', 'a file');
 $nginx->write_file('users', "ada:{PLAIN}pw\n");
@@ -448,6 +454,17 @@ is(status('/all-basic', '', $ada), 200, 'all: a password, and the guest');
 is(status('/all-basic', 'status=403', $ada), 403,
    'all: a password, and not the guest');
 
+is(logged(sub { gate('/all-request', 'sleep=5;status=401') }),
+   '/all-request|401|-|-', 'all: nor whom auth_request turns away');
+is(logged(sub { is(status('/all-request', 'sleep=5'), 200,
+                   'all: auth_request, and the guest') }),
+   '/all-request|200|gate|ok', 'all: one after the other');
+is(logged(sub { is(status('/any-request', 'sleep=5'), 200,
+                   'any: auth_request') }),
+   '/any-request|200|-|-', 'any: and the guest is not asked then');
+is(status('/any-request', 'sleep=5;status=401'), 401,
+   'any: neither auth_request nor the guest');
+
 is(status('/any-deny', ''), 200, 'any: the guest, not the address');
 is(logged(sub { is(status('/any-allow', 'status=403'), 200,
                    'any: the address') }),
@@ -557,6 +574,28 @@ is(logged(sub {
        select undef, undef, undef, 0.05;
        $client->close;
    }), '/file|499|gate|aborted', 'and while its guest asks another');
+
+# Clients that leave in the middle of anything: nothing is left behind.
+
+{
+    my @what = map { ("sleep=$_", "ask=/asked-guest?sleep=$_",
+                      "sleep=$_;status=403;say=no", "work=$_") } 1 .. 8;
+    my @clients;
+
+    for my $what (@what) {
+        my $client = $nginx->connect;
+
+        $client->request('POST', '/guest?sleep=3,get', body => 'x' x 1000,
+                         headers => ["X-Gate: $what"]);
+        push @clients, $client;
+
+        (shift @clients)->close if @clients > 6;
+    }
+
+    $_->close for @clients;
+
+    is(status('/guest?say=A', 'sleep=1'), 200, 'after clients that left');
+}
 
 SKIP: {
     skip 'curl knows no HTTP/2', 4
