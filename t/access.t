@@ -32,7 +32,14 @@ hyperlight_guest gate {
 hyperlight_guest single {
     binary t-guests/gate.elf;
     sandboxes 1;
-    queue 1 timeout=50ms;
+    queue 0;
+    timeout 60s;
+}
+
+hyperlight_guest patient {
+    binary t-guests/gate.elf;
+    sandboxes 1;
+    queue 1 timeout=60s;
     timeout 60s;
 }
 
@@ -97,6 +104,7 @@ location /nobody { hyperlight_access gate nobody; }
 location /typed { hyperlight_access gate typed; }
 location /brief { hyperlight_cpu_limit 30ms; hyperlight_timeout 200ms; }
 location /single { hyperlight_access single gate; }
+location /patient { hyperlight_access patient gate; }
 
 location /page {
     hyperlight_access off;
@@ -161,8 +169,8 @@ HTTP
 
 mkdir $nginx->dir . '/html';
 $nginx->write_file("html/$_", 'a file') for qw(file open if limited brief error
-    limited-inherits named nobody typed single all-deny all-basic all-request
-    any-deny any-allow any-basic any-request delayed);
+    limited-inherits named nobody typed single patient all-deny all-basic
+    all-request any-deny any-allow any-basic any-request delayed);
 mkdir $nginx->dir . "/html/$_" for qw(outer);
 $nginx->write_file('html/outer/inner', 'a file');
 $nginx->write_file('users', "ada:{PLAIN}pw\n");
@@ -376,8 +384,8 @@ is(answer('/guest?sleep=20,say=A', 'sleep=20'), '200 A',
 {
     my $client = $nginx->connect;
 
-    $client->request('GET', '/single', headers => ['X-Gate: sleep=20']);
-    is(status('/single', ''), 200, 'it waits in the queue');
+    $client->request('GET', '/patient', headers => ['X-Gate: sleep=20']);
+    is(status('/patient', ''), 200, 'it waits in the queue');
     is($client->response->{status}, 200, 'behind another one');
     $client->close;
 }
