@@ -277,6 +277,8 @@ ngx_http_hyperlight_guest_t *ngx_http_hyperlight_guest_get(ngx_conf_t *cf,
 char *ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+extern ngx_command_t  ngx_http_hyperlight_guest_commands[];
+
 /* For ngx_conf_set_msec_slot(): a limit, of at least one millisecond. */
 extern ngx_conf_post_t  ngx_http_hyperlight_time_post;
 
