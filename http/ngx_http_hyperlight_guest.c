@@ -105,6 +105,8 @@ ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     guest->init_timeout = NGX_CONF_UNSET_MSEC;
     guest->log_level = NGX_CONF_UNSET_UINT;
     guest->clock = NGX_CONF_UNSET;
+    guest->grants = NGX_CONF_UNSET_UINT;
+    ngx_http_hyperlight_limits_unset(&guest->limits);
 
     pcf = *cf;
     cf->handler = ngx_http_hyperlight_guest_directive;
@@ -232,6 +234,18 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     ngx_conf_init_msec_value(guest->init_timeout, 1000);
     ngx_conf_init_uint_value(guest->log_level, HL_LOG_WARNING);
     ngx_conf_init_value(guest->clock, 1);
+    ngx_conf_init_uint_value(guest->grants, NGX_HTTP_HYPERLIGHT_MAY_DEFAULT);
+    ngx_http_hyperlight_limits_init(&guest->limits);
+
+    config->denied = 0;
+
+    if (!(guest->grants & ngx_http_hyperlight_grant(RESPONSE_HEADERS))) {
+        config->denied |= HL_ABI_DENY_HEADER;
+    }
+
+    if (!(guest->grants & ngx_http_hyperlight_grant(METRICS))) {
+        config->denied |= HL_ABI_DENY_METRIC;
+    }
 
     config->clock = guest->clock;
     config->log_level = (hl_log_level_t) guest->log_level;
@@ -240,7 +254,20 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     config->services = &ngx_http_hyperlight_services;
     config->sink = &ngx_http_hyperlight_sink;
 
-    if (hl_config_check(config, &err) != HL_OK) {
+    if (guest->variables
+        && !(guest->grants & ngx_http_hyperlight_grant(VARIABLES)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "hyperlight_guest \"%V\" "
+                           "has \"variables\" and no \"allow variables\"",
+                           &guest->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (hl_config_check(config, &err) != HL_OK
+        || hl_guest_memory(guest->binary, config, &guest->memory,
+                           &guest->shared, &err)
+           != HL_OK)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "hyperlight_guest \"%V\": %s",
                            &guest->name, err.text);
         return NGX_CONF_ERROR;

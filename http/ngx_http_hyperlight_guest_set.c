@@ -39,6 +39,10 @@ ngx_conf_post_t  ngx_http_hyperlight_time_post = {
 #define ngx_http_hyperlight_guest_command12(name, set)                        \
     { ngx_string(name), NGX_CONF_TAKE12, set, 0, 0, NULL }
 
+#define ngx_http_hyperlight_guest_list(name, set)                             \
+    { ngx_string(name), NGX_CONF_1MORE, set, 0, 0, NULL }
+
+
 ngx_command_t  ngx_http_hyperlight_guest_commands[] = {
 
     ngx_http_hyperlight_guest_command("binary",
@@ -85,6 +89,38 @@ ngx_command_t  ngx_http_hyperlight_guest_commands[] = {
 
     ngx_http_hyperlight_guest_command("init_data",
         ngx_http_hyperlight_guest_init_data, config, NULL),
+
+    ngx_http_hyperlight_guest_list("allow",
+        ngx_http_hyperlight_guest_allow),
+
+    ngx_http_hyperlight_guest_list("hide_header",
+        ngx_http_hyperlight_guest_hide_header),
+
+    ngx_http_hyperlight_guest_list("variables",
+        ngx_http_hyperlight_guest_variables),
+
+    ngx_http_hyperlight_guest_command("header_limit",
+        ngx_conf_set_num_slot, limits.headers,
+        &ngx_http_hyperlight_headers_bounds),
+
+    ngx_http_hyperlight_guest_command("header_size_limit",
+        ngx_conf_set_size_slot, limits.header_size,
+        &ngx_http_hyperlight_header_size_post),
+
+    ngx_http_hyperlight_guest_command("log_limit",
+        ngx_conf_set_num_slot, limits.log_lines,
+        &ngx_http_hyperlight_log_bounds),
+
+    ngx_http_hyperlight_guest_command("host_call_limit",
+        ngx_conf_set_num_slot, limits.host_calls,
+        &ngx_http_hyperlight_host_call_bounds),
+
+    ngx_http_hyperlight_guest_command("subrequest_limit",
+        ngx_conf_set_num_slot, limits.subrequests,
+        &ngx_http_hyperlight_subrequest_bounds),
+
+    ngx_http_hyperlight_guest_command("fail_limit",
+        ngx_http_hyperlight_guest_fail_limit, fail_limit, NULL),
 
     ngx_null_command
 };
