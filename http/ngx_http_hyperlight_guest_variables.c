@@ -70,8 +70,8 @@ ngx_http_hyperlight_guest_variables(ngx_conf_t *cf, ngx_command_t *cmd,
 
 
 hl_status_t
-ngx_http_hyperlight_guest_variable(void *data, const char *name, size_t name_len,
-    hl_value_t *value, hl_error_t *err)
+ngx_http_hyperlight_guest_variable(void *data, const char *name,
+    size_t name_len, hl_value_t *value, hl_error_t *err)
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 

@@ -128,8 +128,8 @@ hl_status_t ngx_http_hyperlight_admit(void *data, const char *name,
     uint32_t id, hl_error_t *err);
 
 /* A member of the services, and the function GetVariable. */
-hl_status_t ngx_http_hyperlight_guest_variable(void *data, const char *name,
-    size_t name_len, hl_value_t *value, hl_error_t *err);
+hl_status_t ngx_http_hyperlight_guest_variable(void *data,
+    const char *name, size_t name_len, hl_value_t *value, hl_error_t *err);
 hl_status_t ngx_http_hyperlight_get_variable(void *data,
     const hl_value_t *args, size_t n, hl_value_t *result, hl_error_t *err);
 
