@@ -51,6 +51,17 @@ ngx_http_hyperlight_guest_variables(ngx_conf_t *cf, ngx_command_t *cmd,
             return NGX_CONF_ERROR;
         }
 
+        /* they look after sandboxes, and one of them runs now */
+
+        if (ngx_strncasecmp(value[i].data, (u_char *) "$hyperlight_", 12)
+            == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the variable \"%V\" is not for guests",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
         var = ngx_array_push(guest->variables);
         if (var == NULL) {
             return NGX_CONF_ERROR;
