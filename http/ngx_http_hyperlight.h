@@ -279,6 +279,9 @@ struct ngx_http_hyperlight_worker_s {
 
     ngx_event_t                       idle;
     unsigned                          called:1;   /* since the last look */
+    unsigned                          asked:1;    /* by a guest, for a
+                                                     variable: no sandbox may
+                                                     run or be restored */
 };
 
 

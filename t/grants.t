@@ -23,6 +23,10 @@ map \$arg_x \$mapped {
     no      '';
 }
 
+map \$hyperlight_pages \$pages {
+    default "<\$hyperlight_pages>";
+}
+
 hyperlight_guest default { $binary }
 hyperlight_guest none { $binary allow none; }
 hyperlight_guest all { $binary allow all; }
@@ -38,7 +42,7 @@ hyperlight_guest hides {
 hyperlight_guest reads {
     $binary
     allow variables headers;
-    variables \$host \$arg_x \$Mapped \$http_cookie;
+    variables \$host \$arg_x \$Mapped \$http_cookie \$pages;
 }
 EOT
 location /default { hyperlight_pass default may; }
@@ -48,6 +52,7 @@ location /log { hyperlight_pass log may; }
 location /two { hyperlight_pass two may; }
 location /hides { hyperlight_pass hides may; }
 location /reads { hyperlight_pass reads may; }
+location /after { error_page 500 =200 /reads; hyperlight_pass default nobody; }
 location /plain { return 200 "plain $http_cookie"; }
 location /status { hyperlight_status; }
 EOT
@@ -193,6 +198,11 @@ for my $how ('variable', 'getvariable') {
     is(ask($nginx, '/reads?x=' . 'y' x 3000, ["$how", 'arg_x']),
        $is->('y' x 3000), "$how: a long one");
 }
+
+# The first guest's sandbox has not been restored when the second one asks.
+
+like(ask($nginx, '/after', ['variable', 'pages']), qr/^"<-, -?>" /,
+     'no sandbox is restored for the sake of a variable');
 
 is(ask($nginx, "/reads?x=\xff", ['getvariable', 'arg_x']),
    qq(error: the value of the variable "arg_x" is not UTF-8\n),
