@@ -23,6 +23,7 @@ static char *ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_hyperlight_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_int_t ngx_http_hyperlight_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_hyperlight_init_process(ngx_cycle_t *cycle);
 static void ngx_http_hyperlight_own_metrics(
     ngx_http_hyperlight_main_conf_t *hmcf, ngx_cycle_t *cycle);
@@ -89,6 +90,53 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       offsetof(ngx_http_hyperlight_loc_conf_t, timeout),
       &ngx_http_hyperlight_time_post },
 
+    { ngx_string("hyperlight_header_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.headers),
+      &ngx_http_hyperlight_headers_bounds },
+
+    { ngx_string("hyperlight_header_size_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.header_size),
+      &ngx_http_hyperlight_header_size_post },
+
+    { ngx_string("hyperlight_log_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.log_lines),
+      &ngx_http_hyperlight_log_bounds },
+
+    { ngx_string("hyperlight_host_call_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.host_calls),
+      &ngx_http_hyperlight_host_call_bounds },
+
+    { ngx_string("hyperlight_subrequest_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.subrequests),
+      &ngx_http_hyperlight_subrequest_bounds },
+
+    { ngx_string("hyperlight_memory"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_hyperlight_memory,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("hyperlight_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_hyperlight_status,
@@ -129,7 +177,7 @@ ngx_module_t  ngx_http_hyperlight_module = {
     ngx_http_hyperlight_commands,          /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_hyperlight_init_module,       /* init module */
     ngx_http_hyperlight_init_process,      /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -212,6 +260,10 @@ ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_OK;
     }
 
+    if (ngx_http_hyperlight_check_memory(cf, hmcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_http_hyperlight_open_kvm(cf, hmcf);
 }
 
@@ -288,6 +340,7 @@ ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf)
     conf->cpu_limit = NGX_CONF_UNSET_MSEC;
     conf->timeout = NGX_CONF_UNSET_MSEC;
     conf->request_buffering = NGX_CONF_UNSET;
+    ngx_http_hyperlight_limits_unset(&conf->limits);
 
     return conf;
 }
@@ -314,6 +367,8 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_msec_value(conf->timeout, prev->timeout,
                               NGX_HTTP_HYPERLIGHT_TIME_MAX);
+
+    ngx_http_hyperlight_limits_merge(&conf->limits, &prev->limits);
 
     ngx_conf_merge_value(conf->request_buffering, prev->request_buffering, 1);
 
@@ -364,6 +419,24 @@ ngx_http_hyperlight_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* What it warns of is known when all of the configuration has been read. */
+
+static ngx_int_t
+ngx_http_hyperlight_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_hyperlight_main_conf_t  *hmcf;
+
+    hmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_hyperlight_module);
+
+    if (hmcf && hmcf->guests.nelts) {
+        ngx_http_hyperlight_check_system(hmcf, cycle);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -40,6 +40,8 @@ static hl_status_t hl_output_abort(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 static hl_status_t hl_output_handler(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
+static hl_status_t hl_output_metric(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
 static hl_status_t hl_output_malformed(hl_error_t *err, const char *what);
 
 
@@ -68,12 +70,13 @@ static const struct {
     { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_call },
     { HL_PHASE_ANY, HL_HYPERCALL_ABORT, hl_output_abort },
     { HL_PHASE_ANY, 0, hl_output_handler },
-    { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_raw_call }
+    { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_raw_call },
+    { HL_PHASE_ANY, 0, hl_output_metric }
 };
 
 #define HL_OUTPUT_TYPES  (sizeof(hl_output_types) / sizeof(hl_output_types[0]))
 
-_Static_assert(HL_OUTPUT_TYPES == HL_REC_RAW_CALL + 1,
+_Static_assert(HL_OUTPUT_TYPES == HL_REC_METRIC + 1,
                "a row for each record type");
 
 
@@ -445,6 +448,31 @@ hl_output_handler(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
     sb->handler = handler;
 
     return HL_OK;
+}
+
+
+static hl_status_t
+hl_output_metric(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    const void       *name;
+    hl_abi_metric_t   metric;
+    const hl_sink_t  *sink;
+
+    if (!hl_cursor_copy(record, &metric, sizeof(metric))
+        || metric.kind > HL_METRIC_HISTOGRAM
+        || !hl_cursor_take(record, metric.name_len, &name))
+    {
+        return hl_output_malformed(err, "metric");
+    }
+
+    sink = sb->bindings.sink;
+
+    if (sink == NULL || sink->metric == NULL) {
+        return HL_OK;
+    }
+
+    return sink->metric(sb->data, (hl_metric_kind_t) metric.kind, name,
+                        metric.name_len, metric.value, err);
 }
 
 

@@ -31,16 +31,8 @@
 /* Of the file that a guest gets as its init_data. */
 #define NGX_HTTP_HYPERLIGHT_INIT_DATA_MAX  (1024 * 1024 * 1024)
 
-/* What a guest may put out in one request. */
-#define NGX_HTTP_HYPERLIGHT_HEADERS_MAX   100
-#define NGX_HTTP_HYPERLIGHT_HEADERS_SIZE  (32 * 1024)
-#define NGX_HTTP_HYPERLIGHT_LOG_LINES     256
-
 /* Of a streamed response, what is gathered before it is sent unasked. */
 #define NGX_HTTP_HYPERLIGHT_STREAM_PIECE  (32 * 1024)
-
-/* Of a call.  nginx itself only limits how deep they are nested. */
-#define NGX_HTTP_HYPERLIGHT_SUBREQUESTS   100
 
 /*
  * Of a guest's text in one line of error_log, escaped: half of what nginx
@@ -61,6 +53,7 @@ typedef struct ngx_http_hyperlight_sandbox_s
                                             ngx_http_hyperlight_sandbox_t;
 
 
+#include "ngx_http_hyperlight_limits.h"
 #include "ngx_http_hyperlight_metrics.h"
 
 
@@ -81,6 +74,17 @@ typedef struct {
     ngx_msec_t                        init_timeout;
     ngx_uint_t                        log_level;  /* hl_log_level_t */
     ngx_flag_t                        clock;
+    ngx_uint_t                        grants;     /* bits */
+    ngx_array_t                      *hidden;     /* request headers, or
+                                                     NULL */
+    ngx_array_t                      *variables;  /* that it may read, or
+                                                     NULL */
+    ngx_http_hyperlight_limits_t      limits;
+    ngx_uint_t                        fail_limit; /* 0: there is no brake */
+    ngx_msec_t                        fail_time;
+
+    size_t                            memory;     /* of a sandbox */
+    size_t                            shared;     /* of all in a worker */
 
     u_char                           *file_name;  /* where it is used, then */
     ngx_uint_t                        line;       /* where the block starts */
@@ -96,6 +100,9 @@ typedef struct {
     ngx_http_hyperlight_guest_t      *first;      /* block in the file */
     ngx_flag_t                        required;
     ngx_flag_t                        check_restore;
+    size_t                            memory;     /* 0: no limit */
+    u_char                           *memory_file;
+    ngx_uint_t                        memory_line;
     ngx_fd_t                          kvm_fd;
     ngx_http_hyperlight_worker_t     *worker;     /* NULL in the master */
 } ngx_http_hyperlight_main_conf_t;
@@ -115,6 +122,7 @@ typedef struct {
     ngx_array_t                      *sets;       /* variables */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
+    ngx_http_hyperlight_limits_t      limits;
     ngx_flag_t                        request_buffering;
 } ngx_http_hyperlight_loc_conf_t;
 
@@ -207,6 +215,10 @@ struct ngx_http_hyperlight_ctx_s {
     uint64_t                          start;      /* ns */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
+    ngx_http_hyperlight_limits_t      limits;
+    ngx_uint_t                        refused;    /* bits of grants */
+    ngx_uint_t                        host_calls;
+    ngx_uint_t                        metrics;    /* additions to them */
 
     /* of a variable */
     ngx_http_variable_value_t        *variable;
@@ -277,9 +289,12 @@ struct ngx_http_hyperlight_pool_s {
     ngx_queue_t                       waiting;    /* the first one first */
     ngx_uint_t                        waiting_count;
 
+    ngx_http_hyperlight_brake_t       brake;
+
     ngx_event_t                       grow;
     ngx_event_t                       shrink;
     unsigned                          grown:1;    /* since the last look */
+    unsigned                          capped:1;   /* it was said */
     unsigned                          stillborn:1;
 };
 
@@ -302,6 +317,9 @@ struct ngx_http_hyperlight_worker_s {
 
     ngx_event_t                       idle;
     unsigned                          called:1;   /* since the last look */
+    unsigned                          asked:1;    /* by a guest, for a
+                                                     variable: no sandbox may
+                                                     run or be restored */
 };
 
 
@@ -319,11 +337,35 @@ char *ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_hyperlight_target(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_hyperlight_target_t *target);
 
+extern ngx_command_t  ngx_http_hyperlight_guest_commands[];
+
 /* For ngx_conf_set_msec_slot(): a limit, of at least one millisecond. */
 extern ngx_conf_post_t  ngx_http_hyperlight_time_post;
 
 #define ngx_http_hyperlight_body_room(guest)                                  \
     ((guest)->config.input - (guest)->config.headers)
+
+
+/* Whether the request header is kept from the guest. */
+ngx_uint_t ngx_http_hyperlight_hidden(ngx_http_hyperlight_guest_t *guest,
+    ngx_str_t *header);
+
+
+/* what the guests need of the system: ngx_http_hyperlight_resources.c */
+
+char *ngx_http_hyperlight_memory(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* The sandboxes that there have to be fit into the memory, or [emerg]. */
+char *ngx_http_hyperlight_check_memory(ngx_conf_t *cf,
+    ngx_http_hyperlight_main_conf_t *hmcf);
+
+/* Whether one more sandbox leaves room for those that there have to be. */
+ngx_uint_t ngx_http_hyperlight_has_memory(ngx_http_hyperlight_pool_t *pool);
+
+/* Warns of what the administrator should know of the system. */
+void ngx_http_hyperlight_check_system(ngx_http_hyperlight_main_conf_t *hmcf,
+    ngx_cycle_t *cycle);
 
 
 /* a worker */
@@ -522,6 +564,10 @@ ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,
 /* No sandbox was to be had: 503, with Retry-After. */
 ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_hyperlight_ctx_t *ctx);
 
+/* The guest's brake is on: 503, with Retry-After. */
+ngx_int_t ngx_http_hyperlight_braked(ngx_http_hyperlight_ctx_t *ctx,
+    uint64_t seconds);
+
 /* Begins the call with all that the request has: NGX_OK, or a status. */
 ngx_int_t ngx_http_hyperlight_begin(ngx_http_hyperlight_ctx_t *ctx,
     const hl_function_t *function);
@@ -538,6 +584,9 @@ hl_status_t ngx_http_hyperlight_put_body(void *data, const void *bytes,
 #define ngx_http_hyperlight_bodiless(ctx)                                     \
     ((ctx)->status == NGX_HTTP_NO_CONTENT                                     \
      || (ctx)->status == NGX_HTTP_NOT_MODIFIED)
+
+/* Whether it is a token, as names of headers are. */
+ngx_uint_t ngx_http_hyperlight_is_name(ngx_str_t *name);
 
 ngx_int_t ngx_http_hyperlight_set_headers(ngx_http_hyperlight_ctx_t *ctx);
 

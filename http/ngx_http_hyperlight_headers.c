@@ -26,7 +26,6 @@ static hl_status_t ngx_http_hyperlight_bad_header(hl_error_t *err,
 static ngx_int_t ngx_http_hyperlight_keep_header(
     ngx_http_hyperlight_ctx_t *ctx, ngx_str_t *name, ngx_str_t *value,
     ngx_http_hyperlight_header_t *special);
-static ngx_uint_t ngx_http_hyperlight_is_name(ngx_str_t *name);
 static ngx_uint_t ngx_http_hyperlight_is_value(ngx_str_t *value);
 static ngx_http_hyperlight_header_t *ngx_http_hyperlight_special(
     ngx_str_t *name);
@@ -129,6 +128,12 @@ ngx_http_hyperlight_put_header(void *data, const char *name, size_t name_len,
     ngx_str_t                      n, v;
     ngx_http_hyperlight_header_t  *special;
 
+    if (!ngx_http_hyperlight_may(ctx,
+                                 NGX_HTTP_HYPERLIGHT_MAY_RESPONSE_HEADERS))
+    {
+        return HL_OK;
+    }
+
     /* ngx_str_t knows no const */
 
     n.data = (u_char *) (uintptr_t) name;
@@ -157,11 +162,13 @@ ngx_http_hyperlight_put_header(void *data, const char *name, size_t name_len,
                                               "is not for a guest to set");
     }
 
-    if (ctx->headers.nelts == NGX_HTTP_HYPERLIGHT_HEADERS_MAX) {
+    if (ctx->headers.nelts == (ngx_uint_t) ctx->limits.headers) {
+        ngx_http_hyperlight_over(ctx, NGX_HTTP_HYPERLIGHT_OVER_HEADERS);
         return ngx_http_hyperlight_bad_header(err, &n, "is one too many");
     }
 
-    if (n.len + v.len > NGX_HTTP_HYPERLIGHT_HEADERS_SIZE - ctx->headers_size) {
+    if (n.len + v.len > ctx->limits.header_size - ctx->headers_size) {
+        ngx_http_hyperlight_over(ctx, NGX_HTTP_HYPERLIGHT_OVER_HEADER_SIZE);
         return ngx_http_hyperlight_bad_header(err, &n,
                                               "makes the headers too large");
     }
@@ -235,7 +242,7 @@ ngx_http_hyperlight_keep_header(ngx_http_hyperlight_ctx_t *ctx,
 
 /* A token (RFC 9110, 5.6.2). */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_hyperlight_is_name(ngx_str_t *name)
 {
     size_t  i;

@@ -229,6 +229,7 @@ ngx_http_hyperlight_pool_evolve(ngx_http_hyperlight_pool_t *pool,
 
     ctx.log = pool->worker->log;
     ctx.guest = guest;
+    ctx.limits = guest->limits;
     ctx.line = line;
 
     hl_sandbox_set_data(sb, &ctx);
@@ -465,7 +466,8 @@ ngx_http_hyperlight_grow_handler(ngx_event_t *ev)
     ngx_http_hyperlight_pool_t *pool = ev->data;
 
     if (ngx_queue_empty(&pool->waiting)
-        || pool->count >= pool->guest->sandboxes_max)
+        || pool->count >= pool->guest->sandboxes_max
+        || !ngx_http_hyperlight_has_memory(pool))
     {
         return;
     }

@@ -138,6 +138,10 @@ ngx_http_hyperlight_put_headers(ngx_http_hyperlight_ctx_t *ctx)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *header;
 
+    if (!(ctx->guest->grants & ngx_http_hyperlight_grant(HEADERS))) {
+        return NGX_OK;
+    }
+
     part = &ctx->request->headers_in.headers.part;
     header = part->elts;
 
@@ -151,6 +155,10 @@ ngx_http_hyperlight_put_headers(ngx_http_hyperlight_ctx_t *ctx)
             part = part->next;
             header = part->elts;
             i = 0;
+        }
+
+        if (ngx_http_hyperlight_hidden(ctx->guest, &header[i].key)) {
+            continue;
         }
 
         if (hl_call_http_header(ctx->sandbox,

@@ -51,7 +51,7 @@ static ngx_int_t ngx_http_hyperlight_begin_call(
 static ngx_int_t ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
-    const char *limit, ngx_msec_t value);
+    ngx_http_hyperlight_limit_e limit, ngx_msec_t value);
 static ngx_int_t ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
@@ -69,6 +69,13 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
     ctx->timer.handler = ngx_http_hyperlight_timer_handler;
     ctx->timer.data = ctx;
     ctx->timer.log = ctx->log;
+
+    rc = ngx_http_hyperlight_brake(ctx);
+
+    if (rc != NGX_OK) {
+        ngx_http_hyperlight_done(ctx, rc);
+        return;
+    }
 
     rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire(ctx);
 
@@ -146,7 +153,9 @@ ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (rc == NGX_AGAIN && ctx->at_once) {
-        rc = ngx_http_hyperlight_expired(ctx, "slice", ctx->guest->slice);
+        rc = ngx_http_hyperlight_expired(ctx,
+                                         NGX_HTTP_HYPERLIGHT_OVER_SLICE,
+                                         ctx->guest->slice);
     }
 
     if (rc == NGX_AGAIN || rc == NGX_DONE) {
@@ -288,11 +297,15 @@ ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (stats->guest_ns >= cpu_limit) {
-        return ngx_http_hyperlight_expired(ctx, "cpu_limit", ctx->cpu_limit);
+        return ngx_http_hyperlight_expired(ctx,
+                                           NGX_HTTP_HYPERLIGHT_OVER_CPU,
+                                           ctx->cpu_limit);
     }
 
     if (wall >= timeout) {
-        return ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
+        return ngx_http_hyperlight_expired(ctx,
+                                           NGX_HTTP_HYPERLIGHT_OVER_TIMEOUT,
+                                           ctx->timeout);
     }
 
     if (ngx_http_hyperlight_stream_due(ctx)) {
@@ -306,7 +319,7 @@ ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
-    const char *limit, ngx_msec_t value)
+    ngx_http_hyperlight_limit_e limit, ngx_msec_t value)
 {
     char        where[HL_WHERE_TEXT];
     hl_error_t  err;
@@ -315,8 +328,12 @@ ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
     hl_call_cancel(ctx->sandbox);
     ngx_http_hyperlight_log_rest(ctx);
 
+    ngx_http_hyperlight_over(ctx, limit);
+
     (void) hl_error_set(&err, HL_ERR_TIMEOUT, "it exceeded its %s of %u "
-                        "ms%s", limit, (unsigned) value, where);
+                        "ms%s",
+                        (char *) ngx_http_hyperlight_limit_names[limit].data,
+                        (unsigned) value, where);
 
     return ngx_http_hyperlight_fail(ctx, &err);
 }
@@ -398,7 +415,9 @@ ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
         rc = ngx_http_hyperlight_unavailable(ctx);
 
     } else {
-        rc = ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
+        rc = ngx_http_hyperlight_expired(ctx,
+                                         NGX_HTTP_HYPERLIGHT_OVER_TIMEOUT,
+                                         ctx->timeout);
     }
 
     ngx_http_hyperlight_done(ctx, rc);

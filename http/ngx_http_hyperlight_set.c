@@ -253,10 +253,12 @@ static ngx_int_t
 ngx_http_hyperlight_set_handler(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_int_t                        rc;
-    ngx_http_hyperlight_set_t       *set;
-    ngx_http_hyperlight_loc_conf_t  *hlcf;
+    ngx_int_t                         rc;
+    ngx_http_hyperlight_set_t        *set;
+    ngx_http_hyperlight_loc_conf_t   *hlcf;
+    ngx_http_hyperlight_main_conf_t  *hmcf;
 
+    hmcf = ngx_http_get_module_main_conf(r, ngx_http_hyperlight_module);
     hlcf = ngx_http_get_module_loc_conf(r, ngx_http_hyperlight_module);
     set = ngx_http_hyperlight_set_find(hlcf->sets, (ngx_int_t) data);
 
@@ -265,9 +267,13 @@ ngx_http_hyperlight_set_handler(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (set->busy) {
+    /* a guest that asks for it runs already */
+
+    if (set->busy || (hmcf->worker && hmcf->worker->asked)) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "hyperlight: a variable depends on itself");
+                      set->busy ? "hyperlight: a variable depends on itself"
+                                : "hyperlight: a guest asks for a variable "
+                                  "that a guest computes");
         v->not_found = 1;
         return NGX_OK;
     }

@@ -93,9 +93,11 @@ ngx_http_hyperlight_subrequest(void *data, const hl_subrequest_t *sub,
 
     ngx_http_hyperlight_sub_leave(ctx, 1);
 
-    if (ctx->subs++ == NGX_HTTP_HYPERLIGHT_SUBREQUESTS) {
-        return hl_error_set(err, HL_ERR_GUEST, "a call makes %d sub-requests "
-                            "at most", NGX_HTTP_HYPERLIGHT_SUBREQUESTS);
+    if (ctx->subs++ >= (ngx_uint_t) ctx->limits.subrequests) {
+        ngx_http_hyperlight_over(ctx, NGX_HTTP_HYPERLIGHT_OVER_SUBREQUESTS);
+
+        return hl_error_set(err, HL_ERR_GUEST, "a call makes %ld sub-requests "
+                            "at most", (long) ctx->limits.subrequests);
     }
 
     if (ngx_http_hyperlight_sub_create(ctx, sub, err) == NULL) {

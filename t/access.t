@@ -24,20 +24,20 @@ my $http = <<'HTTP';
 log_format calls '$uri|$status|$hyperlight_guest|$hyperlight_outcome';
 
 hyperlight_guest gate {
-    binary t-guests/gate.elf;
+    binary t-guests/gate.elf; allow all;
     cpu_limit 10s;
     timeout 60s;
 }
 
 hyperlight_guest single {
-    binary t-guests/gate.elf;
+    binary t-guests/gate.elf; allow all;
     sandboxes 1;
     queue 0;
     timeout 60s;
 }
 
 hyperlight_guest patient {
-    binary t-guests/gate.elf;
+    binary t-guests/gate.elf; allow all;
     sandboxes 1;
     queue 1 timeout=60s;
     timeout 60s;

@@ -33,7 +33,7 @@ limit_req_zone x zone=tight:32k rate=5r/s;
 limit_req_zone x zone=shut:32k rate=1r/m;
 
 hyperlight_guest ask {
-    binary t-guests/ask.elf;
+    binary t-guests/ask.elf; allow all;
     sandboxes 2;
     queue 8 timeout=20s;
     cpu_limit 20s;

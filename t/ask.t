@@ -31,7 +31,7 @@ my $nginx = HL::Nginx->new(http => <<"EOT", server => <<"EOT");
 proxy_cache_path cache keys_zone=small:64k;
 
 hyperlight_guest ask {
-    binary t-guests/ask.elf;
+    binary t-guests/ask.elf; allow all;
     sandboxes 2 8;
     queue 8 timeout=10s;
     cpu_limit 10s;
@@ -39,23 +39,23 @@ hyperlight_guest ask {
 }
 
 hyperlight_guest big {
-    binary t-guests/ask.elf;
+    binary t-guests/ask.elf; allow all;
     input 512k;
 }
 
 hyperlight_guest small {
-    binary t-guests/ask.elf;
+    binary t-guests/ask.elf; allow all;
     headers 4k;
 }
 
 hyperlight_guest lone {
-    binary t-guests/ask.elf;
+    binary t-guests/ask.elf; allow all;
     sandboxes 1;
     queue 4 timeout=10s;
 }
 
 hyperlight_guest deep {
-    binary t-guests/ask.elf;
+    binary t-guests/ask.elf; allow all;
     sandboxes 60;
     timeout 20s;
 }

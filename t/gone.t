@@ -41,7 +41,7 @@ hyperlight_guest drip {
 }
 
 hyperlight_guest ask {
-    binary t-guests/ask.elf;
+    binary t-guests/ask.elf; allow all;
     sandboxes 1;
     queue 0;
     timeout 60s;

@@ -87,7 +87,7 @@ hyperlight_guest single {
 }
 
 hyperlight_guest ask {
-    binary t-guests/ask.elf;
+    binary t-guests/ask.elf; allow all;
     sandboxes 4;
     queue @{[ QUEUE ]} timeout=30s;
     cpu_limit 20s;

@@ -48,13 +48,13 @@ hyperlight_guest limited {
 }
 
 hyperlight_guest gate {
-    binary t-guests/gate.elf;
+    binary t-guests/gate.elf; allow all;
     slice 500ms;
     timeout 60s;
 }
 
 hyperlight_guest single {
-    binary t-guests/gate.elf;
+    binary t-guests/gate.elf; allow all;
     slice 500ms;
     sandboxes 1;
     timeout 60s;

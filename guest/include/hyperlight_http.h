@@ -104,6 +104,15 @@ ssize_t hl_http_read_body(const hl_http_request_t *req, void *buf,
 hl_http_view_t hl_http_header(const hl_http_request_t *req, const char *name);
 
 
+/*
+ * A variable of the server, "host" for $host, of those that it lets the guest
+ * read.  Works in typed functions too.  The value is a copy that lives as
+ * long as the call; data is NULL, errno ENOENT: it is not set; EPERM: the
+ * guest may not read it, and hl_host_error() says so.  Costs an exit.
+ */
+hl_http_view_t hl_http_variable(const char *name);
+
+
 /* A place in the list of headers; starts as { 0 }. */
 typedef struct {
     hl_http_view_t   name;
@@ -133,8 +142,12 @@ bool hl_http_next_header(const hl_http_request_t *req, hl_http_header_t *h);
 /* From 200 to 599; 200 if never set.  The last one counts. */
 int hl_http_set_status(hl_http_response_t *resp, unsigned status);
 
-/* Neither may contain CR, LF or NUL, nor is the name one of the connection's,
- * such as Transfer-Encoding: the host refuses the response then. */
+/*
+ * Neither may contain CR, LF or NUL, nor is the name one of the connection's,
+ * such as Transfer-Encoding: the host refuses the response then.  -1 with
+ * errno EPERM: the host lets this guest set none, and the response goes on
+ * without it.
+ */
 int hl_http_add_header(hl_http_response_t *resp, const char *name,
     const char *value);
 

@@ -329,11 +329,11 @@ test_sink_body(void *data, const void *bytes, size_t len, hl_error_t *err)
 
 
 const hl_sink_t  test_sink = {
-    test_sink_log,
-    test_sink_print,
-    test_sink_status,
-    test_sink_header,
-    test_sink_body
+    .log = test_sink_log,
+    .print = test_sink_print,
+    .status = test_sink_status,
+    .header = test_sink_header,
+    .body = test_sink_body
 };
 
 

@@ -53,7 +53,7 @@ fuzz_touch_error(const hl_error_t *err)
 {
     size_t  i;
 
-    fuzz_check(err->status > HL_OK && err->status <= HL_ERR_INEXACT);
+    fuzz_check(err->status > HL_OK && err->status <= HL_ERR_LIMIT);
     fuzz_check(memchr(err->text, '\0', sizeof(err->text)) != NULL);
 
     for (i = 0; err->text[i] != '\0'; i++) {
