@@ -48,3 +48,7 @@ $(B)/t/core/test_%: t/core/test_%.c $(core_test_shared) $(core_test_headers) \
 $(B)/t/core/guests/%.elf: t/core/guests/%.c $(guest_link) $(guest_headers)
 	@mkdir -p $(@D)
 	$(B)/bin/hlcc -O2 $(GUEST_WARNINGS) -I$(GUEST)/lib -o $@ $<
+
+attack_table := $(wildcard t/attack/*.h)
+
+$(B)/t/core/guests/attack.elf $(B)/t/core/test_attack: $(attack_table)
