@@ -66,6 +66,7 @@ EOT
 my @attacks = table("$FindBin::Bin/attack/attacks.h");
 my $hardware = $nginx->get('/attack?rdfsbase')->{status} == 500;
 my ($worker) = $nginx->workers;
+my $resident = $nginx->resident($worker);
 
 cmp_ok(scalar @attacks, '>', 250, 'the table is read');
 
@@ -82,6 +83,8 @@ for my $attack (@attacks) {
        "$name: @ends")
         or diag("status $got\n", $nginx->log_lines(qr/attack\?$name /));
 
+    is($got, 502, "$name: 502") if $name =~ /^output_/ && "@ends" ne 'ok';
+
     my $response = $nginx->get('/witness');
 
     is("$response->{status} $response->{body}", "200 0\n",
@@ -89,6 +92,8 @@ for my $attack (@attacks) {
 }
 
 is_deeply([$nginx->workers], [$worker], 'all by the same worker');
+cmp_ok($nginx->resident($worker) - $resident, '<', 32 * 1024,
+       'which has not grown much');
 
 
 # ---- what a worker keeps --------------------------------------------------

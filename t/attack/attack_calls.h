@@ -515,3 +515,105 @@ call_output_records(void)
 
     return 0;
 }
+
+
+/* ---- a response: no part of what a typed function may put out ---------- */
+
+static void
+attack_header(const char *name, size_t name_len, const char *value,
+    size_t value_len)
+{
+    char             *p;
+    size_t            size;
+    hl_abi_header_t  *head;
+
+    size = sizeof(hl_abi_header_t) + name_len + value_len + 2;
+    head = hl_record_add(HL_REC_HEADER, size);
+    head->name_len = (uint32_t) name_len;
+    head->value_len = (uint32_t) value_len;
+
+    p = (char *) (head + 1);
+    memcpy(p, name, name_len);
+    p[name_len] = '\0';
+    memcpy(p + name_len + 1, value, value_len);
+    p[name_len + 1 + value_len] = '\0';
+}
+
+
+static uint64_t
+call_output_headers(void)
+{
+    size_t  i;
+
+    for (i = 0; i < 100000; i++) {
+        attack_header("X-Many", 6, "many", 4);
+    }
+
+    return 0;
+}
+
+
+static uint64_t
+call_output_header_lf(void)
+{
+    attack_header("X-Odd", 5, "a\r\nX-Injected: b", 17);
+
+    return 0;
+}
+
+
+static uint64_t
+call_output_header_nul(void)
+{
+    attack_header("X-Odd", 5, "a\0b", 3);
+
+    return 0;
+}
+
+
+static uint64_t
+call_output_header_name(void)
+{
+    attack_header("X-Odd\r\n\r\nX", 10, "a", 1);
+
+    return 0;
+}
+
+
+/* Longer than its record, which is the last one of the area. */
+
+static uint64_t
+call_output_header_long(void)
+{
+    hl_abi_header_t  *head;
+
+    head = hl_record_add(HL_REC_HEADER, hl_record_max());
+    head->name_len = UINT32_MAX;
+    head->value_len = UINT32_MAX;
+
+    return 0;
+}
+
+
+static uint64_t
+call_output_status(void)
+{
+    uint32_t  status;
+
+    status = UINT32_MAX;
+    memcpy(hl_record_add(HL_REC_STATUS, sizeof(status)), &status,
+           sizeof(status));
+
+    return 0;
+}
+
+
+static uint64_t
+call_output_body(void)
+{
+    while (attack_always) {
+        hl_record_stream(HL_REC_BODY, attack_buffer, sizeof(attack_buffer));
+    }
+
+    return 0;
+}

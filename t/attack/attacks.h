@@ -31,6 +31,8 @@
 #define TEXT_64       "; .code64"
 #define FAR_RETURN(cs, to)                                                    \
     "pushq $" cs "; leaq " to "(%rip), %rax; pushq %rax; lretq; "
+#define FAR(cs)                                                               \
+    "movl $" cs ", %eax; shlq $32, %rax; pushq %rax; "
 #define IRET(ss, flags, cs, to)                                               \
     "movq %rsp, %rcx; pushq $" ss "; pushq %rcx; pushq $" flags "; "          \
     "pushq $" cs "; leaq " to "(%rip), %rax; pushq %rax; iretq; "
@@ -233,10 +235,11 @@ CODE(iret_odd, "movq %rsp, %rcx; pushq $0x2b; pushq %rcx; pushq $2; "
      "#GP", "#GP")
 CODE(far_kernel, FAR_RETURN("0x08", "1f") "1:", "#GP", "#GP")
 CODE(far_host_kernel, FAR_RETURN("0x10", "1f") "1:", "#GP", "#GP")
-CODE(far_jump_tss, "pushq $0x10; pushq $0; ljmp *(%rsp)", "#GP", "#GP")
-CODE(far_jump_tss_3, "pushq $0x13; pushq $0; ljmp *(%rsp)", "#GP", "#GP")
-CODE(far_call_kernel, "pushq $0x08; pushq $0; rex.W lcall *(%rsp)", "#GP",
-     "#GP")
+CODE(far_jump_tss, FAR("0x10") "ljmpl *(%rsp)", "#GP", "#GP #UD")
+CODE(far_jump_tss_3, FAR("0x13") "ljmpl *(%rsp)", "#GP", "#GP #UD")
+CODE(far_call_kernel, FAR("0x08") "lcalll *(%rsp)", "#GP", "#GP")
+CODE(far_call_host_kernel, FAR("0x10") "lcalll *(%rsp)", "#GP",
+     "#GP #UD")
 CODE(far_same, FAR_RETURN("0x33", "1f") "1:", "ok", "ok")
 CODE(mode_32, FAR_RETURN("0x23", "1f") TEXT_32 "1: ud2" TEXT_64, "#GP",
      "#GP #UD")
@@ -432,6 +435,13 @@ CALL(resume_read_only, call_resume_read_only, "left", "left")
 CALL(resume_across, call_resume_across, "left", "left")
 CALL(output_size, call_output_size, "output", "output")
 CALL(output_function, call_output_function, "output", "output")
+CALL(output_headers, call_output_headers, "output", "output")
+CALL(output_header_lf, call_output_header_lf, "output", "output")
+CALL(output_header_nul, call_output_header_nul, "output", "output")
+CALL(output_header_name, call_output_header_name, "output", "output")
+CALL(output_header_long, call_output_header_long, "output", "output")
+CALL(output_status, call_output_status, "output", "output")
+CALL(output_body, call_output_body, "output", "output")
 CALL(output_records, call_output_records, "ok", "ok")
 
 #endif

@@ -316,7 +316,7 @@ attack_found_fpu(void)
         __cpuid_count(0xd, i, a, b, c, d);
 
         if ((bv & (1ull << i)) && attack_not_zero(b, a)) {
-            found |= ATTACK_FOUND_COMPONENT << i;
+            found |= (uint32_t) ATTACK_FOUND_COMPONENT << i;
         }
     }
 
