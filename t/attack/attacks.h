@@ -225,6 +225,17 @@ CODE(iret_data_out, IRET("0x2b", "2", "0x2b", "1f") TEXT_32
                     "1: outb %al, $0x80" TEXT_64, "#GP", "#GP left")
 CODE(iret_data_fault, IRET("0x2b", "2", "0x2b", "1f") TEXT_32
                       "1: outb %al, $0x81" TEXT_64, "#GP", "#GP")
+CODE(iret_data_park, IRET("0x2b", "2", "0x2b", "1f") TEXT_32
+                     "1: movl $0x40002000, %eax; jmp *%eax" TEXT_64, "#GP",
+     "#GP left")
+CODE(iret_32, IRET("0x2b", "2", "0x23", "1f") TEXT_32 "1: ud2" TEXT_64,
+     "#GP", "#GP #NP")
+CODE(iret_32_park, IRET("0x2b", "2", "0x23", "1f") TEXT_32
+                   "1: movl $0x40002000, %eax; jmp *%eax" TEXT_64, "#GP",
+     "#GP #NP")
+CODE(iret_32_leave, "movl $2, %edi; " IRET("0x2b", "2", "0x2b", "1f") TEXT_32
+                    "1: movl $0x40002100, %eax; call *%eax; ud2" TEXT_64,
+     "#GP", "#GP #UD")
 CODE(iret_ldt, IRET("0x2b", "2", "0x37", "1f") "1:", "#GP", "#GP")
 CODE(iret_beyond, IRET("0x2b", "2", "0xfff3", "1f") "1:", "#GP", "#GP")
 CODE(iret_stack, IRET("0x08", "2", "0x33", "1f") "1:", "#GP", "#GP")
@@ -242,35 +253,35 @@ CODE(far_call_host_kernel, FAR("0x10") "lcalll *(%rsp)", "#GP",
      "#GP #UD")
 CODE(far_same, FAR_RETURN("0x33", "1f") "1:", "ok", "ok")
 CODE(mode_32, FAR_RETURN("0x23", "1f") TEXT_32 "1: ud2" TEXT_64, "#GP",
-     "#GP #UD")
+     "#GP")
 CODE(mode_32_out, FAR_RETURN("0x23", "1f") TEXT_32
-                  "1: outb %al, $0x80" TEXT_64, "#GP", "#GP left")
+                  "1: outb %al, $0x80" TEXT_64, "#GP", "#GP")
 CODE(mode_32_park, PARKED_FLAGS FAR_RETURN("0x23", "1f") TEXT_32
                    "1: movl $0x40002000, %eax; jmp *%eax" TEXT_64, "#GP",
-     "#GP left")
+     "#GP")
 CODE(mode_32_int, FAR_RETURN("0x23", "1f") TEXT_32
                   "1: movl $1, %eax; int $0x80" TEXT_64, "#GP",
-     "#GP #UD")
+     "#GP")
 CODE(mode_32_syscall, FAR_RETURN("0x23", "1f") TEXT_32
                       "1: movl $1, %eax; syscall" TEXT_64, "#GP",
-     "#GP #UD #PF")
+     "#GP")
 CODE(mode_32_sysenter, FAR_RETURN("0x23", "1f") TEXT_32
                        "1: movl $1, %eax; sysenter" TEXT_64, "#GP",
-     "#GP #UD #PF")
+     "#GP")
 CODE(mode_32_into, FAR_RETURN("0x23", "1f") TEXT_32
                    "1: movb $0x7f, %al; incb %al; into" TEXT_64, "#GP",
-     "#GP #OF")
+     "#GP")
 CODE(mode_32_bound, "leaq attack_zero(%rip), %rcx; "
                     FAR_RETURN("0x23", "1f") TEXT_32
                     "1: movl $-1, %eax; bound %eax, (%ecx)" TEXT_64, "#GP",
-     "#GP #BR")
+     "#GP")
 CODE(ds_kernel, "movl $0x08, %eax; movl %eax, %ds", "#GP", "#GP")
 CODE(ds_host_kernel, "movl $0x18, %eax; movl %eax, %ds", "#GP", "#GP")
 CODE(ds_tss, "movl $0x13, %eax; movl %eax, %ds", "#GP", "#GP")
 CODE(ds_code, "movl $0x33, %eax; movl %eax, %ds", "ok", "ok")
 CODE(ds_ldt, "movl $7, %eax; movl %eax, %ds", "#GP", "#GP")
 CODE(fs_beyond, "movl $0xfffb, %eax; movl %eax, %fs", "#GP", "#GP")
-CODE(fs_tls, "movl $0x63, %eax; movl %eax, %fs", "#GP", "#GP #NP ok")
+CODE(fs_tls, "movl $0x63, %eax; movl %eax, %fs", "#GP", "#GP")
 CODE(gs_cpu, "movl $0x7b, %eax; movl %eax, %gs", "#GP", "#GP ok")
 CODE(ss_null, "xorl %eax, %eax; movl %eax, %ss", "#GP", "#GP")
 CODE(ss_code, "movl $0x33, %eax; movl %eax, %ss", "#GP", "#GP")

@@ -58,7 +58,7 @@ enum {
 };
 
 
-/* What attack_code.h and the attacks name. */
+/* What attack_code.h and the attacks name; not static, for assembly. */
 void attack_run(void);
 void attack_save(void);
 void attack_dispatch(const hl_abi_params_t *params);
@@ -87,6 +87,7 @@ static uint64_t  attack_bss[ATTACK_WORDS];
 
 #include "../../attack/attack_code.h"
 #include "../../attack/attack_calls.h"
+#include "../../attack/attack_output.h"
 
 
 /* ---- the table --------------------------------------------------------- */
