@@ -218,6 +218,27 @@ witness_sees_no_registers_without_restore(void **state)
 }
 
 
+/* CR4.TSD, which a para-virtual KVM does not enforce. */
+static void
+rdtsc_without_a_clock_faults(void **state)
+{
+    hl_config_t    config;
+    hl_sandbox_t  *mine;
+
+    (void) state;
+
+    hl_config_init(&config);
+    config.clock = false;
+
+    mine = test_sb;
+    test_sb = test_evolved(TEST_ATTACK, &config);
+    assert_string_equal(attack("rdtsc", ATTACK_LIMIT),
+                        attack_hardware ? "#GP" : "ok");
+    hl_sandbox_destroy(test_sb);
+    test_sb = mine;
+}
+
+
 #define CODE(name, text, hardware, here)                                      \
     { #name, attack_is_contained, attack_begin, test_end,                     \
       &(attack_row_t) { #name, hardware, here } },
@@ -233,6 +254,8 @@ main(void)
         { "witness_sees_no_registers_without_restore",
           witness_sees_no_registers_without_restore, attack_begin, test_end,
           NULL },
+        { "rdtsc_without_a_clock_faults", rdtsc_without_a_clock_faults,
+          attack_begin, test_end, NULL },
 #include "../attack/attacks.h"
     };
 
