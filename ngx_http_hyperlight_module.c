@@ -13,6 +13,7 @@
 #include "ngx_http_hyperlight.h"
 
 
+static ngx_int_t ngx_http_hyperlight_init(ngx_conf_t *cf);
 static void *ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf);
 static char *ngx_http_hyperlight_open_kvm(ngx_conf_t *cf,
@@ -57,6 +58,21 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       0,
       NULL },
 
+    { ngx_string("hyperlight_access"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_TAKE12,
+      ngx_http_hyperlight_access,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("hyperlight_set"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_http_hyperlight_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("hyperlight_cpu_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
                         |NGX_CONF_TAKE1,
@@ -94,7 +110,7 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
 
 static ngx_http_module_t  ngx_http_hyperlight_module_ctx = {
     ngx_http_hyperlight_add_variables,     /* preconfiguration */
-    ngx_http_hyperlight_filter_init,       /* postconfiguration */
+    ngx_http_hyperlight_init,              /* postconfiguration */
 
     ngx_http_hyperlight_create_main_conf,  /* create main configuration */
     ngx_http_hyperlight_init_main_conf,    /* init main configuration */
@@ -121,6 +137,17 @@ ngx_module_t  ngx_http_hyperlight_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+static ngx_int_t
+ngx_http_hyperlight_init(ngx_conf_t *cf)
+{
+    if (ngx_http_hyperlight_access_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_hyperlight_filter_init(cf);
+}
 
 
 static void *
@@ -253,10 +280,11 @@ ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     conf->guest = NULL;
-     *     conf->function = { 0, NULL };
+     *     conf->pass = NULL;
+     *     conf->sets = NULL;
      */
 
+    conf->access = NGX_CONF_UNSET_PTR;
     conf->cpu_limit = NGX_CONF_UNSET_MSEC;
     conf->timeout = NGX_CONF_UNSET_MSEC;
     conf->request_buffering = NGX_CONF_UNSET;
@@ -273,6 +301,12 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_core_loc_conf_t  *clcf;
 
+    ngx_conf_merge_ptr_value(conf->access, prev->access, NULL);
+
+    if (ngx_http_hyperlight_set_merge(conf, prev) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     /* a location only lowers the limits of its guest: these lower nothing */
 
     ngx_conf_merge_msec_value(conf->cpu_limit, prev->cpu_limit,
@@ -287,12 +321,11 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     /* "if" and "limit_except" blocks, as in proxy_pass */
 
-    if (clcf->noname && conf->guest == NULL) {
-        conf->guest = prev->guest;
-        conf->function = prev->function;
+    if (clcf->noname && conf->pass == NULL) {
+        conf->pass = prev->pass;
     }
 
-    if (clcf->lmt_excpt && clcf->handler == NULL && conf->guest) {
+    if (clcf->lmt_excpt && clcf->handler == NULL && conf->pass) {
         clcf->handler = ngx_http_hyperlight_handler;
     }
 
@@ -305,38 +338,22 @@ ngx_http_hyperlight_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_hyperlight_loc_conf_t *hlcf = conf;
 
-    ngx_str_t                        *value;
-    ngx_http_core_loc_conf_t         *clcf;
-    ngx_http_hyperlight_main_conf_t  *hmcf;
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
 
-    if (hlcf->guest) {
+    if (hlcf->pass) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    if (ngx_http_script_variables_count(&value[1])
-        || ngx_http_script_variables_count(&value[2]))
+    hlcf->pass = ngx_pcalloc(cf->pool, sizeof(ngx_http_hyperlight_target_t));
+    if (hlcf->pass == NULL
+        || ngx_http_hyperlight_target(cf, &value[1], hlcf->pass)
+           != NGX_CONF_OK)
     {
-        return "does not support variables";
-    }
-
-    if (value[2].len == 0 || value[2].len > HL_ABI_NAME_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid function name \"%V\": "
-                           "its length must be between 1 and %d",
-                           &value[2], HL_ABI_NAME_MAX);
         return NGX_CONF_ERROR;
     }
-
-    hmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_hyperlight_module);
-
-    hlcf->guest = ngx_http_hyperlight_guest_get(cf, hmcf, &value[1]);
-    if (hlcf->guest == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    hlcf->function = value[2];
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

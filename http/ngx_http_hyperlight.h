@@ -48,6 +48,9 @@
  */
 #define NGX_HTTP_HYPERLIGHT_LOG_TEXT      1024
 
+/* Of a name in it that may be a client's. */
+#define NGX_HTTP_HYPERLIGHT_NAME_TEXT     256
+
 
 typedef struct ngx_http_hyperlight_worker_s  ngx_http_hyperlight_worker_t;
 typedef struct ngx_http_hyperlight_pool_s    ngx_http_hyperlight_pool_t;
@@ -98,9 +101,18 @@ typedef struct {
 } ngx_http_hyperlight_main_conf_t;
 
 
+/* Whom a directive calls. */
 typedef struct {
-    ngx_http_hyperlight_guest_t      *guest;
-    ngx_str_t                         function;   /* NUL-terminated */
+    ngx_http_hyperlight_guest_t      *guest;      /* NULL: by its name */
+    ngx_http_complex_value_t          name;
+    ngx_http_complex_value_t          function;
+} ngx_http_hyperlight_target_t;
+
+
+typedef struct {
+    ngx_http_hyperlight_target_t     *pass;
+    ngx_http_hyperlight_target_t     *access;
+    ngx_array_t                      *sets;       /* variables */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
     ngx_flag_t                        request_buffering;
@@ -134,6 +146,16 @@ typedef ngx_int_t (*ngx_http_hyperlight_await_pt)(
     ngx_http_hyperlight_ctx_t *ctx);
 
 /*
+ * How a call is begun, if not as ngx_http_hyperlight_begin() does it, and
+ * whether what the guest has put out by its end is what it was called for: an
+ * error ends it as one of the call.
+ */
+typedef ngx_int_t (*ngx_http_hyperlight_begin_pt)(
+    ngx_http_hyperlight_ctx_t *ctx, const hl_function_t *function);
+typedef hl_status_t (*ngx_http_hyperlight_accept_pt)(
+    ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err);
+
+/*
  * What becomes of a call that is over, by whom it was made for.  NGX_OK: the
  * guest has answered; else the status of an error, or NGX_ERROR.
  */
@@ -151,6 +173,8 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_http_hyperlight_guest_t      *guest;
     ngx_str_t                        *function;
     ngx_http_hyperlight_pool_t       *pool;
+    ngx_http_hyperlight_begin_pt      begin;      /* NULL: as usual */
+    ngx_http_hyperlight_accept_pt     accept;     /* NULL: anything */
     ngx_http_hyperlight_finish_pt     finish;
 
     ngx_http_hyperlight_state_e       state;
@@ -168,6 +192,11 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_http_hyperlight_sandbox_t    *taken;
     hl_sandbox_t                     *sandbox;    /* the same, to core */
     const hl_function_t              *call;       /* NULL: not begun */
+    unsigned                          named:1;    /* by variables */
+    unsigned                          no_body:1;  /* the request's is not
+                                                     there yet */
+    unsigned                          whole:1;    /* cannot stream */
+    unsigned                          at_once:1;  /* in its first slice */
     unsigned                          asked:1;    /* the guest is owed an
                                                      answer */
     unsigned                          unbuffered:1;
@@ -178,6 +207,11 @@ struct ngx_http_hyperlight_ctx_s {
     uint64_t                          start;      /* ns */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
+
+    /* of a variable */
+    ngx_http_variable_value_t        *variable;
+    ngx_str_t                        *args;
+    ngx_uint_t                        nargs;
 
     /* the response, kept apart until the call is over, or streams */
     ngx_uint_t                        status;     /* 0: not set */
@@ -205,6 +239,10 @@ struct ngx_http_hyperlight_ctx_s {
 
 /* The calls of a request, in the order of its phases: nginx's context. */
 typedef struct {
+    ngx_http_hyperlight_ctx_t        *access;
+    ngx_int_t                         verdict;    /* its rc; NGX_AGAIN: not
+                                                     over */
+    unsigned                          asking:1;   /* it is being started */
     ngx_http_hyperlight_ctx_t        *content;
     ngx_http_hyperlight_ctx_t        *lingers;    /* has the events of the
                                                      request */
@@ -276,6 +314,10 @@ ngx_http_hyperlight_guest_t *ngx_http_hyperlight_guest_get(ngx_conf_t *cf,
     ngx_http_hyperlight_main_conf_t *hmcf, ngx_str_t *name);
 char *ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* The arguments GUEST and FUNCTION of a directive, from "value" on. */
+char *ngx_http_hyperlight_target(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_hyperlight_target_t *target);
 
 /* For ngx_conf_set_msec_slot(): a limit, of at least one millisecond. */
 extern ngx_conf_post_t  ngx_http_hyperlight_time_post;
@@ -355,12 +397,19 @@ ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
     ngx_msec_t timeout);
 void ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx);
 
+/* Has the client left?  An event that will find out, if it may have. */
+void ngx_http_hyperlight_look(ngx_http_request_t *r);
+
 /* The guest stays stopped, until ctx->await() has what it waits for. */
 void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
 
 /* An event: does the guest wait for it, and can it go on? */
 void ngx_http_hyperlight_attempt(ngx_http_hyperlight_ctx_t *ctx,
     ngx_http_hyperlight_await_pt await);
+
+/* HL_ERR_GUEST: it has to end at once. */
+hl_status_t ngx_http_hyperlight_may_wait(ngx_http_hyperlight_ctx_t *ctx,
+    hl_error_t *err);
 
 /*
  * Answers the host function that said HL_AGAIN: a piece, an empty one at the
@@ -427,6 +476,29 @@ void ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx,
     ngx_uint_t end);
 
 
+/* access */
+
+char *ngx_http_hyperlight_access(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_hyperlight_access_init(ngx_conf_t *cf);
+
+/* The headers that were put out, as the request's. */
+hl_status_t ngx_http_hyperlight_check_headers_in(
+    ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err);
+ngx_int_t ngx_http_hyperlight_set_headers_in(ngx_http_hyperlight_ctx_t *ctx);
+
+
+/* variables that guests compute */
+
+char *ngx_http_hyperlight_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hyperlight_set_merge(ngx_http_hyperlight_loc_conf_t *conf,
+    ngx_http_hyperlight_loc_conf_t *prev);
+
+/* A number or a Bool, as text. */
+hl_status_t ngx_http_hyperlight_put_scalar(ngx_http_hyperlight_ctx_t *ctx,
+    const hl_value_t *value, hl_error_t *err);
+
+
 /* a request, and its response */
 
 ngx_int_t ngx_http_hyperlight_handler(ngx_http_request_t *r);
@@ -437,6 +509,11 @@ ngx_http_hyperlight_calls_t *ngx_http_hyperlight_calls(
 ngx_http_hyperlight_ctx_t *ngx_http_hyperlight_create_ctx(
     ngx_http_request_t *r, ngx_http_hyperlight_guest_t *guest,
     ngx_str_t *function, ngx_http_hyperlight_finish_pt finish);
+
+/* NGX_OK: *ctx is there; else a status: nobody has that name, no memory. */
+ngx_int_t ngx_http_hyperlight_create_call(ngx_http_request_t *r,
+    ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_finish_pt finish,
+    ngx_http_hyperlight_ctx_t **ctx);
 
 /* Logs the error, and returns the status of the response to it. */
 ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,

@@ -27,11 +27,15 @@ ngx_http_hyperlight_handler(ngx_http_request_t *r)
     hlcf = ngx_http_get_module_loc_conf(r, ngx_http_hyperlight_module);
 
     calls = ngx_http_hyperlight_calls(r);
-    ctx = ngx_http_hyperlight_create_ctx(r, hlcf->guest, &hlcf->function,
-                                         ngx_http_hyperlight_content_finish);
-
-    if (calls == NULL || ctx == NULL) {
+    if (calls == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_hyperlight_create_call(r, hlcf->pass,
+                                         ngx_http_hyperlight_content_finish,
+                                         &ctx);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     calls->content = ctx;

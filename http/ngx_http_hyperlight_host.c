@@ -331,6 +331,7 @@ ngx_http_hyperlight_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level,
     const char *fmt, ...)
 {
     u_char   *p;
+    char      function[NGX_HTTP_HYPERLIGHT_NAME_TEXT];
     u_char    text[NGX_MAX_ERROR_STR];
     va_list   args;
 
@@ -350,7 +351,9 @@ ngx_http_hyperlight_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level,
     }
 
     ngx_log_error(level, ctx->log, 0,
-                  "hyperlight: guest \"%V\" function \"%V\"%*s",
-                  &ctx->guest->name, ctx->function,
+                  "hyperlight: guest \"%V\" function \"%s\"%*s",
+                  &ctx->guest->name,
+                  hl_error_escape(function, sizeof(function),
+                                  ctx->function->data, ctx->function->len),
                   (size_t) (p - text), text);
 }

@@ -40,7 +40,8 @@ _Static_assert(sizeof(ngx_http_hyperlight_outcome_names)
                "each outcome has a name");
 
 
-static ngx_int_t ngx_http_hyperlight_retry_after(ngx_http_request_t *r);
+static ngx_int_t ngx_http_hyperlight_retry_after(
+    ngx_http_hyperlight_ctx_t *ctx);
 
 
 /*
@@ -137,7 +138,7 @@ ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
     ctx->record.outcome = outcome->outcome;
 
     if (outcome->status == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        return ngx_http_hyperlight_retry_after(ctx->request);
+        return ngx_http_hyperlight_retry_after(ctx);
     }
 
     return (ngx_int_t) outcome->status;
@@ -153,16 +154,23 @@ ngx_http_hyperlight_unavailable(ngx_http_hyperlight_ctx_t *ctx)
                           ? NGX_HTTP_HYPERLIGHT_BUSY
                           : NGX_HTTP_HYPERLIGHT_UNAVAILABLE;
 
-    return ngx_http_hyperlight_retry_after(ctx->request);
+    return ngx_http_hyperlight_retry_after(ctx);
 }
 
 
 static ngx_int_t
-ngx_http_hyperlight_retry_after(ngx_http_request_t *r)
+ngx_http_hyperlight_retry_after(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_table_elt_t  *h;
 
-    h = ngx_list_push(&r->headers_out.headers);
+    if (ctx->variable) {
+
+        /* the response is somebody else's */
+
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    h = ngx_list_push(&ctx->request->headers_out.headers);
     if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

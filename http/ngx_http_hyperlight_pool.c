@@ -280,7 +280,8 @@ ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (pool->count == 0 || pool->waiting_count >= pool->guest->queue
+    if (ctx->at_once || pool->count == 0
+        || pool->waiting_count >= pool->guest->queue
         || ngx_http_hyperlight_pool_held(pool, ctx->request->main))
     {
         return NGX_BUSY;

@@ -61,7 +61,7 @@ ngx_http_hyperlight_begin_http(ngx_http_hyperlight_ctx_t *ctx,
         return rc;
     }
 
-    size = ngx_http_hyperlight_body_size(ctx->request);
+    size = ctx->no_body ? 0 : ngx_http_hyperlight_body_size(ctx->request);
 
     if (ctx->unbuffered) {
         size = ngx_min(size, ngx_http_hyperlight_body_room(ctx->guest));
@@ -71,11 +71,15 @@ ngx_http_hyperlight_begin_http(ngx_http_hyperlight_ctx_t *ctx,
         return ngx_http_hyperlight_fail(ctx, &err);
     }
 
-    if (!ctx->unbuffered) {
+    if (!ctx->unbuffered && !ctx->no_body) {
         return ngx_http_hyperlight_copy_body(ctx->request, room);
     }
 
-    (void) ngx_http_hyperlight_take_body(ctx->request, room, size);
+    if (size) {
+        (void) ngx_http_hyperlight_take_body(ctx->request, room, size);
+    }
+
+    /* of a body that is not there: who reads it is told so */
 
     if (hl_call_http_more(ctx->sandbox, &err) != HL_OK) {
         return ngx_http_hyperlight_fail(ctx, &err);

@@ -27,6 +27,9 @@
  *                            client gone             -> done, 499
  *   done      no             the response is nginx's; the sandbox is restored
  *
+ * A call that nginx cannot wait for (at_once) has one slice, and a sandbox
+ * only if one is free: what would suspend it is refused to its guest.
+ *
  * A call gets its first slice at once, if there is a sandbox for it.  All
  * further slices come from one event of the worker, which runs exactly one
  * slice of the call that is first, and posts itself for the next turn of the
@@ -128,8 +131,10 @@ ngx_http_hyperlight_slice_handler(ngx_event_t *ev)
 static void
 ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
 
+    r = ctx->request;
     rc = NGX_AGAIN;
 
     if (ctx->call == NULL) {
@@ -140,21 +145,34 @@ ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
         rc = ngx_http_hyperlight_slice(ctx);
     }
 
+    if (rc == NGX_AGAIN && ctx->at_once) {
+        rc = ngx_http_hyperlight_expired(ctx, "slice", ctx->guest->slice);
+    }
+
     if (rc == NGX_AGAIN || rc == NGX_DONE) {
 
         if (!ctx->timer.timer_set
             && ngx_http_hyperlight_linger(ctx, ctx->timeout) != NGX_OK)
         {
-            rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-        } else if (rc == NGX_AGAIN) {
-            ngx_http_hyperlight_runnable(ctx);
+            ngx_http_hyperlight_done(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
             return;
+        }
+
+        if (r->reading_body && r->connection->read->pending_eof) {
+
+            /* that was told while the guest waited for its body */
+
+            ngx_http_hyperlight_look(r);
+        }
+
+        if (rc == NGX_AGAIN) {
+            ngx_http_hyperlight_runnable(ctx);
 
         } else {
             ngx_http_hyperlight_suspend(ctx);
-            return;
         }
+
+        return;
     }
 
     ngx_http_hyperlight_done(ctx, rc);
@@ -175,7 +193,8 @@ ngx_http_hyperlight_begin_call(ngx_http_hyperlight_ctx_t *ctx)
         return ngx_http_hyperlight_unknown(ctx);
     }
 
-    rc = ngx_http_hyperlight_begin(ctx, function);
+    rc = ctx->begin ? ctx->begin(ctx, function)
+                    : ngx_http_hyperlight_begin(ctx, function);
 
     if (rc != NGX_OK) {
         return rc;
@@ -220,7 +239,9 @@ ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx)
                             n ? (size_t) (p - names) : 4,
                             n ? names : (u_char *) "none");
 
-    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    ctx->record.outcome = NGX_HTTP_HYPERLIGHT_ERROR;
+
+    return ctx->named ? NGX_HTTP_NOT_FOUND : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -312,6 +333,10 @@ ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
         return ngx_http_hyperlight_fail(ctx, err);
     }
 
+    if (ctx->accept && ctx->accept(ctx, err) != HL_OK) {
+        return ngx_http_hyperlight_fail(ctx, err);
+    }
+
     return NGX_OK;
 }
 
@@ -341,6 +366,12 @@ ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
 
         err->status = HL_ERR_OUTPUT;
         return err->status;
+    }
+
+    if (ctx->call->result != HL_TYPE_STRING
+        && ctx->call->result != HL_TYPE_VECBYTES)
+    {
+        return ngx_http_hyperlight_put_scalar(ctx, result, err);
     }
 
     return ngx_http_hyperlight_put_body(ctx, result->v.bytes.data,

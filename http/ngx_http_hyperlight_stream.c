@@ -29,6 +29,11 @@ ngx_http_hyperlight_flush(void *data, hl_error_t *err)
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
+    if (ctx->whole) {
+        return hl_error_set(err, HL_ERR_GUEST, "what is put out here is not "
+                            "streamed, but looked at when it is whole");
+    }
+
     ctx->await = ngx_http_hyperlight_await_drain;
     ctx->asked = 1;
 
@@ -148,7 +153,11 @@ ngx_http_hyperlight_stream_send(ngx_http_hyperlight_ctx_t *ctx,
     ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &out,
                             (ngx_buf_tag_t) &ngx_http_hyperlight_module);
 
-    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    if (rc != NGX_ERROR) {
+        return NGX_OK;
+    }
+
+    return r->connection->error ? NGX_HTTP_CLIENT_CLOSED_REQUEST : NGX_ERROR;
 }
 
 
@@ -258,6 +267,14 @@ ngx_http_hyperlight_write_handler(ngx_http_request_t *r)
 
     calls = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
     ctx = calls->lingers;
+
+    if (c->error) {
+
+        /* HTTP/2 tells it here, if it has something of ours to send */
+
+        ngx_http_hyperlight_done(ctx, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+        return;
+    }
 
     if (ctx->await != ngx_http_hyperlight_await_drain) {
 

@@ -87,6 +87,10 @@ ngx_http_hyperlight_subrequest(void *data, const hl_subrequest_t *sub,
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
+    if (ngx_http_hyperlight_may_wait(ctx, err) != HL_OK) {
+        return err->status;
+    }
+
     ngx_http_hyperlight_sub_leave(ctx, 1);
 
     if (ctx->subs++ == NGX_HTTP_HYPERLIGHT_SUBREQUESTS) {
@@ -636,7 +640,7 @@ ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
 
     if (sr->upstream && sr->upstream->cleanup) {
 
-        /* it may have been posted just now */
+        /* it may be posted, to go on with what it will not have any more */
 
         sr->write_event_handler = ngx_http_request_empty_handler;
         sr->done = 1;

@@ -12,7 +12,6 @@
 #include "ngx_http_hyperlight.h"
 
 
-static void ngx_http_hyperlight_test_reading(ngx_http_request_t *r);
 static void ngx_http_hyperlight_gone(void *data);
 static ngx_int_t ngx_http_hyperlight_await_sleep(
     ngx_http_hyperlight_ctx_t *ctx);
@@ -57,8 +56,9 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
 
         } else {
             r->read_event_handler = ngx_http_test_reading;
-            ngx_http_hyperlight_test_reading(r);
         }
+
+        ngx_http_hyperlight_look(r);
     }
 
     ngx_add_timer(&ctx->timer, timeout);
@@ -98,8 +98,8 @@ ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
  * once, and that was with the request.  So it is looked for one time.
  */
 
-static void
-ngx_http_hyperlight_test_reading(ngx_http_request_t *r)
+void
+ngx_http_hyperlight_look(ngx_http_request_t *r)
 {
     ngx_event_t  *rev;
 
@@ -166,6 +166,18 @@ ngx_http_hyperlight_attempt(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
+hl_status_t
+ngx_http_hyperlight_may_wait(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
+{
+    if (!ctx->at_once) {
+        return HL_OK;
+    }
+
+    return hl_error_set(err, HL_ERR_GUEST, "nginx needs the result at once, a "
+                        "guest cannot wait for anything here");
+}
+
+
 /* Core refuses to run a guest that waits, if this should ever be too much. */
 
 void
@@ -208,6 +220,10 @@ ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
     ngx_http_hyperlight_ctx_t *ctx = data;
 
     uint64_t  ms;
+
+    if (ngx_http_hyperlight_may_wait(ctx, err) != HL_OK) {
+        return err->status;
+    }
 
     ms = ns / 1000000 + (ns % 1000000 != 0);
 

@@ -193,10 +193,10 @@ for (
      'invalid number of arguments in "hyperlight_pass" directive'],
     ['an empty function', "hyperlight_pass g '';",
      'invalid function name "": its length must be between 1 and 255'],
-    ['a variable guest',  'hyperlight_pass $arg_g f;',
-     '"hyperlight_pass" directive does not support variables'],
-    ['a variable function', 'hyperlight_pass g $arg_f;',
-     '"hyperlight_pass" directive does not support variables'],
+    ['a variable without a name', 'hyperlight_pass g $;',
+     'invalid variable name'],
+    ['an unknown guest, a variable function', 'hyperlight_pass x $arg_f;',
+     'unknown hyperlight_guest "x"'],
     ['twice',             'hyperlight_pass g f; hyperlight_pass g f;',
      '"hyperlight_pass" directive is duplicate'],
     ['a limit of 0',      'hyperlight_cpu_limit 0;',
@@ -220,6 +220,78 @@ for (
             server => "location / {\n$directives\n}\n");
 }
 
+for (
+    ['no function',   'hyperlight_access g;',
+     '"hyperlight_access" directive needs GUEST and FUNCTION, or "off"'],
+    ['on',            'hyperlight_access on;',
+     '"hyperlight_access" directive needs GUEST and FUNCTION, or "off"'],
+    ['nothing',       'hyperlight_access;',
+     'invalid number of arguments in "hyperlight_access" directive'],
+    ['too much',      'hyperlight_access g f f;',
+     'invalid number of arguments in "hyperlight_access" directive'],
+    ['an unknown guest', 'hyperlight_access x f;',
+     'unknown hyperlight_guest "x"'],
+    ['an empty function', "hyperlight_access g '';",
+     'invalid function name "": its length must be between 1 and 255'],
+    ['twice',         'hyperlight_access g f; hyperlight_access g f;',
+     '"hyperlight_access" directive is duplicate'],
+    ['off and on',    'hyperlight_access off; hyperlight_access g f;',
+     '"hyperlight_access" directive is duplicate'],
+    ['in if',         'if ($arg_x) { hyperlight_access g f; }',
+     '"hyperlight_access" directive is not allowed here'],
+) {
+    my ($name, $directives, $message) = @$_;
+
+    refused("access: $name", "$message in server.conf:2", http => $guest,
+            server => "location / {\n$directives\n}\n");
+}
+
+accepted("access: $_", http => "$guest $_", server => "$_ location / { $_ "
+         . "limit_except GET { $_ } location /x { $_ } }")
+    for 'hyperlight_access g f;', 'hyperlight_access off;',
+        'hyperlight_access $arg_g $arg_f;';
+
+for (
+    ['nothing',       'hyperlight_set $a;',
+     'invalid number of arguments in "hyperlight_set" directive'],
+    ['no function',   'hyperlight_set $a g;',
+     '"hyperlight_set" directive needs a variable, GUEST and FUNCTION'],
+    ['volatile, and no function', 'hyperlight_set volatile $a g;',
+     '"hyperlight_set" directive needs a variable, GUEST and FUNCTION'],
+    ['no variable',   'hyperlight_set a g f;', 'invalid variable name "a"'],
+    ['no name',       'hyperlight_set $ g f;', 'invalid variable name "$"'],
+    ['a variable of nginx', 'hyperlight_set $uri g f;',
+     'the duplicate "uri" variable'],
+    ['one that can be set', 'hyperlight_set $args g f;',
+     'the variable "$args" is another\'s already'],
+    ['one that was set', 'set $a b; hyperlight_set $a g f;',
+     'the variable "$a" is another\'s already'],
+    ['an unknown guest', 'hyperlight_set $a x f;',
+     'unknown hyperlight_guest "x"'],
+    ['an empty function', "hyperlight_set \$a g '';",
+     'invalid function name "": its length must be between 1 and 255'],
+    ['too many arguments', 'hyperlight_set $a g f 1 2 3 4 5 6 7 8 9 0 1 2;',
+     'a function has 11 arguments at most'],
+    ['an odd argument', 'hyperlight_set $a g f $;', 'invalid variable name'],
+    ['twice', 'hyperlight_set $a g f; hyperlight_set volatile $a g f;',
+     'duplicate hyperlight_set "$a"'],
+    ['in if', 'if ($arg_x) { hyperlight_set $a g f; }',
+     '"hyperlight_set" directive is not allowed here'],
+) {
+    my ($name, $directives, $message) = @$_;
+
+    refused("set: $name", "$message in server.conf:2", http => $guest,
+            server => "location / {\n$directives\n}\n");
+}
+
+accepted("set: $_", http => "$guest $_",
+         server => "$_ location / { $_ return 200 \$a; location /x { $_ } }")
+    for 'hyperlight_set $a g f;', 'hyperlight_set volatile $a g f;',
+        'hyperlight_set $a g f a "b c" $uri$args "";',
+        'hyperlight_set $a g f 1 2 3 4 5 6 7 8 9 10 11;',
+        'hyperlight_set $a $arg_g $arg_f;',
+        'hyperlight_set $a g f; hyperlight_set $b g f;';
+
 refused('a long function name',
         'invalid function name "' . 'f' x 256
         . '": its length must be between 1 and 255 in server.conf:1',
@@ -236,6 +308,8 @@ refused("$_->[0] at $_->[1]",
         ['hyperlight_check_restore', 'server', 'hyperlight_check_restore on;'],
         ['hyperlight_pass',      'http',   'hyperlight_pass g f;'],
         ['hyperlight_pass',      'server', 'hyperlight_pass g f;'],
+        ['hyperlight_access',    'main',   'hyperlight_access off;'],
+        ['hyperlight_set',       'main',   'hyperlight_set $a g f;'],
         ['hyperlight_cpu_limit', 'main',   'hyperlight_cpu_limit 1s;'],
         ['hyperlight_request_buffering', 'main',
          'hyperlight_request_buffering on;'];
@@ -263,6 +337,13 @@ accepted('hyperlight_status', server => 'location / { hyperlight_status; }');
 
 accepted('variables without a guest',
          http => 'log_format x "$hyperlight_outcome$hyperlight_pages";');
+
+accepted("names in variables: $_",
+         http => $guest, server => "location / { hyperlight_pass $_; }")
+    for '$arg_g f', 'g $arg_f', '$arg_g $arg_f', 'g a${arg_f}b';
+
+accepted('a guest in a variable, and none at all',
+         server => 'location / { hyperlight_pass $arg_g $arg_f; }');
 
 accepted('a guest that is used before its block', server => '',
          http => "server { listen 127.0.0.1:" . HL::Nginx::free_port()

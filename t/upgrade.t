@@ -76,8 +76,14 @@ sub under_load {
 syscall(SYS_PRCTL, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     or die "prctl: $!";
 
-my $nginx = HL::Nginx->new(workers => 2, daemon => 'on', start => 0,
-                           http => $http, server => $server);
+# The new binary has no more of the environment than it is told: what a
+# sanitizer needs.
+my $nginx = HL::Nginx->new(
+    workers => 2, daemon => 'on', start => 0,
+    main => join('', map { "env $_;\n" }
+                     qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS)),
+    http => $http, server => $server,
+);
 
 waitpid $nginx->spawn($nginx->command), 0;
 $nginx->{pid} = pid_of('nginx.pid');

@@ -6,8 +6,8 @@
  * The parser gets a copy that ends where memory ends: AddressSanitizer sees
  * each byte that core reads behind it, and the guard page those that libelf
  * reads, which is not instrumented.  What was accepted goes through all that
- * follows without a VM: layout, page tables, segments and relocations; now
- * and then through the memfds of the real way.
+ * follows without a VM: layout, page tables, segments and relocations, names
+ * of functions; now and then through the memfds of the real way.
  *
  *     input   the file
  */
@@ -19,6 +19,7 @@
 
 #include "fuzz.h"
 #include "hl_memory.h"
+#include "hl_symbols.h"
 
 
 #define FUZZ_FILE_MAX   (64u << 10)
@@ -55,6 +56,41 @@ fuzz_populate(const hl_guest_t *guest, const hl_config_t *config)
     hl_image_populate(&image, guest, config, rw);
     hl_image_params(&image, rw);
     free(rw);
+}
+
+
+/* The names are for logs: printable, and found again by their addresses. */
+static void
+fuzz_symbols(const hl_guest_t *guest)
+{
+    size_t               i, j;
+    hl_error_t           err;
+    const char          *name;
+    hl_symbols_t        *symbols;
+    const hl_symbol_t   *row;
+
+    fuzz_check(hl_symbols_read(&symbols, &guest->elf, guest->data,
+                               guest->size, "folder/fuzz", &err)
+               == HL_OK);
+    fuzz_check(symbols->count <= HL_SYMBOLS_MAX);
+
+    for (i = 0; i < symbols->count; i++) {
+        row = &symbols->rows[i];
+        name = symbols->names + row->name;
+
+        fuzz_check(hl_symbols_find(symbols, row->address) == row
+                   || row->size == 0);
+        fuzz_check(strlen(name) > 0 && strlen(name) < HL_SYMBOL_TEXT);
+
+        for (j = 0; name[j] != '\0'; j++) {
+            fuzz_check(name[j] > ' ' && name[j] <= '~' && name[j] != ',');
+        }
+    }
+
+    (void) hl_symbols_find(symbols, guest->elf.entry);
+    (void) hl_symbols_find(symbols, UINT64_MAX);
+
+    hl_symbols_release(symbols);
 }
 
 
@@ -131,6 +167,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (hl_elf_parse(&guest.elf, guest.data, size, "fuzz", &err) == HL_OK) {
         fuzz_populate(&guest, &config);
+        fuzz_symbols(&guest);
 
         if (++count % FUZZ_REAL == 0) {
             fuzz_real(data, size, &config);

@@ -195,7 +195,9 @@ fuzz_begin(const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    char        where[HL_WHERE_TEXT];
     hl_error_t  err;
+    hl_frame_t  frames[HL_FRAMES_MAX];
 
     static unsigned  count;
 
@@ -211,6 +213,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (hl_sandbox_finish(fuzz_sb, FUZZ_LIMIT, &err) != HL_OK) {
         fuzz_touch_error(&err);
         fuzz_check(err.status != HL_ERR_SYSTEM);
+        fuzz_check(hl_call_backtrace(fuzz_sb, frames) <= HL_FRAMES_MAX);
+        fuzz_touch(where,
+                   strlen(hl_call_where(fuzz_sb, where, sizeof(where))));
     }
 
     fuzz_restore();
