@@ -86,8 +86,9 @@ my $nginx = HL::Nginx->new(
 );
 
 waitpid $nginx->spawn($nginx->command), 0;
-$nginx->{pid} = pid_of('nginx.pid');
-HL::Nginx::wait_for(sub { $nginx->is_up }) or die 'nginx does not start';
+HL::Nginx::wait_for(sub {
+    ($nginx->{pid} = pid_of('nginx.pid')) && $nginx->is_up
+}) or die 'nginx does not start';
 $nginx->take_baseline;
 
 
