@@ -142,7 +142,7 @@ ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
 
     if (outcome->status == NGX_HTTP_SERVICE_UNAVAILABLE) {
         return ngx_http_hyperlight_retry_after(ctx,
-                                               NGX_HTTP_HYPERLIGHT_RETRY_AFTER);
+                                            NGX_HTTP_HYPERLIGHT_RETRY_AFTER);
     }
 
     return (ngx_int_t) outcome->status;

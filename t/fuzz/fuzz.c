@@ -298,12 +298,52 @@ static const hl_raw_host_function_t  fuzz_raw_functions[] = {
 };
 
 
+static hl_status_t
+fuzz_metric(void *data, hl_metric_kind_t kind, const char *name,
+    size_t name_len, uint64_t value, hl_error_t *err)
+{
+    (void) data;
+    (void) kind;
+
+    fuzz_touch(name, name_len);
+
+    return fuzz_fails_at_times(value, err);
+}
+
+
+static hl_status_t
+fuzz_admit(void *data, const char *name, uint32_t id, hl_error_t *err)
+{
+    (void) data;
+
+    return fuzz_fails_at_times(name != NULL ? strlen(name) : id, err);
+}
+
+
+/* Set or not, as the name's length will have it. */
+static hl_status_t
+fuzz_variable(void *data, const char *name, size_t name_len,
+    hl_value_t *value, hl_error_t *err)
+{
+    (void) data;
+
+    fuzz_touch(name, name_len);
+
+    value->v.bytes.data = "value";
+    value->v.bytes.len = (name_len & 1) != 0 ? sizeof("value") : 0;
+
+    return fuzz_fails_at_times(name_len, err);
+}
+
+
 static const hl_sink_t  fuzz_sink = {
     fuzz_log,
     fuzz_print,
     fuzz_status,
     fuzz_header,
-    fuzz_body
+    fuzz_body,
+    fuzz_metric,
+    fuzz_admit
 };
 
 static const hl_services_t  fuzz_services = {
@@ -312,7 +352,8 @@ static const hl_services_t  fuzz_services = {
     fuzz_read_body,
     fuzz_subrequest,
     fuzz_read_body,
-    fuzz_subrequest_close
+    fuzz_subrequest_close,
+    fuzz_variable
 };
 
 
