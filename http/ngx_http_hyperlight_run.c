@@ -69,6 +69,19 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 
     rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire(ctx);
 
+    if (rc == NGX_OK && ctx->filter) {
+
+        /* not in the middle of who produces the response */
+
+        if (ngx_http_hyperlight_linger(ctx, ctx->timeout) != NGX_OK) {
+            ngx_http_hyperlight_done(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+
+        ngx_http_hyperlight_runnable(ctx);
+        return;
+    }
+
     if (rc == NGX_OK) {
         ngx_http_hyperlight_go(ctx);
         return;
@@ -88,6 +101,42 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
     ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_unavailable(ctx));
+}
+
+
+ngx_int_t
+ngx_http_hyperlight_call_now(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    ngx_http_hyperlight_record_begin(ctx);
+
+    rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire_now(ctx);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_hyperlight_begin_call(ctx);
+
+        if (rc == NGX_AGAIN) {
+            rc = ngx_http_hyperlight_slice(ctx);
+        }
+
+        if (rc == NGX_AGAIN || rc == NGX_DONE) {
+            rc = ngx_http_hyperlight_expired(ctx, "slice", ctx->guest->slice);
+        }
+
+        if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+            ctx->record.outcome = NGX_HTTP_HYPERLIGHT_LIMIT;
+        }
+
+    } else {
+        ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
+        rc = ngx_http_hyperlight_unavailable(ctx);
+    }
+
+    ngx_http_hyperlight_record_end(ctx, rc);
+    ngx_http_hyperlight_leave(ctx, 1);
+
+    return rc;
 }
 
 
@@ -277,7 +326,7 @@ ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (ngx_http_hyperlight_stream_due(ctx)) {
-        ctx->await = ngx_http_hyperlight_await_drain;
+        ctx->await = ngx_http_hyperlight_drain(ctx);
         return NGX_DONE;
     }
 

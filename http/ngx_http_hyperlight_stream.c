@@ -26,7 +26,11 @@ ngx_http_hyperlight_flush(void *data, hl_error_t *err)
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
-    ctx->await = ngx_http_hyperlight_await_drain;
+    if (ctx->at_once) {
+        return ngx_http_hyperlight_refuse_wait(err);
+    }
+
+    ctx->await = ngx_http_hyperlight_drain(ctx);
     ctx->asked = 1;
 
     return HL_AGAIN;

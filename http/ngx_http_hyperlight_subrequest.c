@@ -73,6 +73,10 @@ ngx_http_hyperlight_subrequest(void *data, const hl_subrequest_t *sub,
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
+    if (ctx->at_once) {
+        return ngx_http_hyperlight_refuse_wait(err);
+    }
+
     ngx_http_hyperlight_sub_leave(ctx, 1);
 
     if (ctx->subs++ == NGX_HTTP_HYPERLIGHT_SUBREQUESTS) {

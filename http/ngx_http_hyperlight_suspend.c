@@ -12,7 +12,6 @@
 #include "ngx_http_hyperlight.h"
 
 
-static void ngx_http_hyperlight_test_reading(ngx_http_request_t *r);
 static void ngx_http_hyperlight_gone(void *data);
 static ngx_int_t ngx_http_hyperlight_await_sleep(
     ngx_http_hyperlight_ctx_t *ctx);
@@ -42,6 +41,14 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
         cln->handler = ngx_http_hyperlight_gone;
         cln->data = ctx;
         ctx->cleanup = cln;
+
+        if (ctx->filter) {
+
+            /* the events are of who produces the response */
+
+            ngx_add_timer(&ctx->timer, timeout);
+            return NGX_OK;
+        }
 
         calls = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
         calls->lingers = ctx;
@@ -79,6 +86,11 @@ ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
     if (ctx->cleanup && ctx->cleanup->handler) {
         ctx->cleanup->handler = NULL;
 
+        if (ctx->filter) {
+            ngx_http_hyperlight_filter_unwatch(ctx->filter);
+            return;
+        }
+
         calls = ngx_http_get_module_ctx(ctx->request,
                                         ngx_http_hyperlight_module);
         calls->lingers = NULL;
@@ -94,7 +106,7 @@ ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
  * once, and that was with the request.  So it is looked for one time.
  */
 
-static void
+void
 ngx_http_hyperlight_test_reading(ngx_http_request_t *r)
 {
     ngx_event_t  *rev;
@@ -130,6 +142,10 @@ void
 ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx)
 {
     ctx->state = ngx_http_hyperlight_is_suspended;
+
+    if (ctx->filter) {
+        ngx_http_hyperlight_filter_quiet(ctx->filter);
+    }
 
     ngx_http_hyperlight_attempt(ctx, ctx->await);
 }
@@ -196,6 +212,14 @@ ngx_http_hyperlight_answer_error(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
+hl_status_t
+ngx_http_hyperlight_refuse_wait(hl_error_t *err)
+{
+    return hl_error_set(err, HL_ERR_GUEST, "the response's headers do not "
+                        "wait for a guest that waits");
+}
+
+
 /* In milliseconds, as nginx has them: never less than what was asked for. */
 
 hl_status_t
@@ -204,6 +228,10 @@ ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
     ngx_http_hyperlight_ctx_t *ctx = data;
 
     uint64_t  ms;
+
+    if (ctx->at_once) {
+        return ngx_http_hyperlight_refuse_wait(err);
+    }
 
     ms = ns / 1000000 + (ns % 1000000 != 0);
 
