@@ -124,33 +124,18 @@ ngx_http_hyperlight_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
+    rc = NGX_OK;
     pool = NULL;
 
     if (hlcf->header_filter && r == r->main) {
         rc = ngx_http_hyperlight_filter_head(r, hlcf->header_filter, &pool);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
     }
 
-    if (hlcf->body_filter == NULL) {
-        rc = ngx_http_next_header_filter(r);
-
-    } else if (r->header_only || r->method == NGX_HTTP_HEAD
-               || r->headers_out.status == NGX_HTTP_NO_CONTENT
-               || r->headers_out.status == NGX_HTTP_NOT_MODIFIED)
-    {
-        /* there is no body; that of GET has another length */
-
-        ngx_http_clear_content_length(r);
-        ngx_http_clear_accept_ranges(r);
-
-        rc = ngx_http_next_header_filter(r);
-
-    } else {
+    if (rc == NGX_OK) {
         rc = ngx_http_hyperlight_filter_start(r, hlcf->body_filter);
     }
+
+    /* the client does not wait for this */
 
     if (pool) {
         ngx_http_hyperlight_settle(pool);
@@ -173,7 +158,11 @@ ngx_http_hyperlight_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
-    if (ngx_http_hyperlight_filter_keep(f, in) != NGX_OK) {
+    /* with an error of the connection, who writes it is told nothing else */
+
+    if (r->connection->error
+        || ngx_http_hyperlight_filter_keep(f, in) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -222,6 +211,8 @@ ngx_http_hyperlight_filter_head(ngx_http_request_t *r,
 }
 
 
+/* The call that the body is for; the headers stop here, if there is one. */
+
 static ngx_int_t
 ngx_http_hyperlight_filter_start(ngx_http_request_t *r,
     ngx_http_hyperlight_target_t *target)
@@ -229,6 +220,22 @@ ngx_http_hyperlight_filter_start(ngx_http_request_t *r,
     ngx_int_t                      rc;
     ngx_http_hyperlight_calls_t   *calls;
     ngx_http_hyperlight_filter_t  *f;
+
+    if (target == NULL) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    if (r->header_only || r->method == NGX_HTTP_HEAD
+        || r->headers_out.status == NGX_HTTP_NO_CONTENT
+        || r->headers_out.status == NGX_HTTP_NOT_MODIFIED)
+    {
+        /* there is no body; that of GET has another length */
+
+        ngx_http_clear_content_length(r);
+        ngx_http_clear_accept_ranges(r);
+
+        return ngx_http_next_header_filter(r);
+    }
 
     calls = ngx_http_hyperlight_calls(r);
     if (calls == NULL) {

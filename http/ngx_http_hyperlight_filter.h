@@ -56,6 +56,9 @@ ngx_int_t ngx_http_hyperlight_filter_keep(ngx_http_hyperlight_filter_t *f,
     ngx_chain_t *in);
 void ngx_http_hyperlight_filter_drop(ngx_http_hyperlight_filter_t *f);
 
+/* What is left of the original is dropped, then the request can end. */
+void ngx_http_hyperlight_filter_end(ngx_http_hyperlight_filter_t *f);
+
 /* The last that a call begins with. */
 ngx_int_t ngx_http_hyperlight_filter_begin_body(
     ngx_http_hyperlight_ctx_t *ctx);
