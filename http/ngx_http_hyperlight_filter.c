@@ -32,7 +32,8 @@ static ngx_int_t ngx_http_hyperlight_filter_head(ngx_http_request_t *r,
 static ngx_int_t ngx_http_hyperlight_filter_start(ngx_http_request_t *r,
     ngx_http_hyperlight_target_t *target);
 static ngx_int_t ngx_http_hyperlight_filter_create(ngx_http_request_t *r,
-    ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_filter_t **f);
+    ngx_http_hyperlight_target_t *target,
+    ngx_http_hyperlight_filter_t **filter);
 static ngx_int_t ngx_http_hyperlight_filter_refuse(
     ngx_http_hyperlight_filter_t *f, ngx_int_t status);
 static void ngx_http_hyperlight_filter_abandon(
@@ -284,7 +285,8 @@ ngx_http_hyperlight_filter_start(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_hyperlight_filter_create(ngx_http_request_t *r,
-    ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_filter_t **filter)
+    ngx_http_hyperlight_target_t *target,
+    ngx_http_hyperlight_filter_t **filter)
 {
     ngx_int_t                      rc;
     ngx_http_cleanup_t            *cln;

@@ -26,7 +26,9 @@
  * the event loop.
  *
  * An original that breaks off ends the call: no guest can make something
- * whole of it.
+ * whole of it.  It shows when nginx's writer has the request, and there is no
+ * end.  A client that leaves ends the request, and so the call, by whoever
+ * looks for it then: an upstream, a guest, the writer.
  */
 
 #include "ngx_http_hyperlight_filter.h"
