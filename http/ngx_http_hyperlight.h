@@ -377,7 +377,7 @@ void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
 
 /*
- * All of a call, within one slice: what ctx->finish() would get.  Its sandbox
+ * All of a call, within one slice of CPU time: what ctx->finish() would get.  Its sandbox
  * is released, and not settled.
  */
 ngx_int_t ngx_http_hyperlight_call_now(ngx_http_hyperlight_ctx_t *ctx);
