@@ -3,7 +3,8 @@
 # Copyright (C) the Hyperlight for nginx authors
 
 # hyperlight_header_filter and hyperlight_body_filter, on the responses of any
-# handler.  How bodies flow through is in t/filter-flow.t.
+# handler.  How bodies flow through is in t/filter-flow.t, what is a part of
+# something else in t/filter-pages.t.
 
 use strict;
 use warnings;
@@ -114,23 +115,6 @@ location /small { hyperlight_body_filter small upper;
 location /small-head { hyperlight_header_filter small mark;
                        proxy_pass http://127.0.0.1:$port/echo; }
 
-location /page/ {
-    alias html/;
-    ssi on;
-    ssi_types *;
-
-    location /page/filtered/ {
-        alias html/;
-        hyperlight_body_filter alter around;
-    }
-}
-
-location /part/ { alias html/; hyperlight_body_filter alter upper;
-                  hyperlight_header_filter alter mark; }
-location /part-pass/ { alias html/; hyperlight_body_filter alter pass; }
-location /part-crash/ { alias html/; hyperlight_body_filter alter crash; }
-location /part-missing/ { alias html/; hyperlight_body_filter alter nobody; }
-
 location /error/ {
     error_page 404 /errors/404.html;
     error_page 500 502 503 504 /errors/500.html;
@@ -160,12 +144,6 @@ file('a.txt', "a text\n");
 file('empty.txt', '');
 file('404.html', "not found, here\n");
 file('500.html', "something failed, here\n");
-file('ssi.txt', '[<!--#include virtual="/part/a.txt" -->|'
-                . '<!--#include virtual="/plain/a.txt" -->]');
-file('pass.txt', '[<!--#include virtual="/part-pass/large.txt" -->|'
-                 . '<!--#include virtual="/part-pass/a.txt" -->]');
-file('crash.txt', '[<!--#include virtual="/part-crash/a.txt" -->|'
-                  . '<!--#include virtual="/part-missing/a.txt" -->]');
 my $large = join '', map { sprintf "%015d\n", $_ } 1 .. 20_000;
 file('large.txt', $large);
 
@@ -368,18 +346,6 @@ is(do_get('/proxy/large.txt', 'sum')->{body} =~ s/ .*//r, length $large,
    'an upstream\'s whole body goes in');
 
 
-# ---- pages ----------------------------------------------------------------
-
-is($nginx->get('/page/ssi.txt')->{body}, "[A TEXT\n|a text\n]",
-   'a part of a page is filtered');
-is($nginx->get('/page/pass.txt')->{body}, "[$large|a text\n]",
-   'also one that streams');
-is($nginx->get('/page/filtered/ssi.txt')->{body}, "<[A TEXT\n|a text\n]>",
-   'and the page around it, before its parts are put in');
-is($nginx->get('/page/crash.txt')->{body}, '[|]',
-   'a part whose filter fails is missing');
-
-
 # ---- what fails -----------------------------------------------------------
 
 $client->close;
@@ -412,8 +378,6 @@ for my $uri (qw(/error/a.txt /error/large.txt /error-head/a.txt)) {
 
 # ---- the log --------------------------------------------------------------
 
-is(scalar(grep { m{^/part/a.txt } } split /\n/,
-          $nginx->read_file('access.log')), 0, 'parts are not logged');
 ok(HL::Nginx::wait_for(sub {
        $nginx->read_file('access.log')
            =~ m{^/both/a.txt 200 mark, alter ok, ok$}m

@@ -18,8 +18,9 @@ package HL::Nginx;
 # nothing alarming was logged, nothing is left behind.
 #
 # Environment: TEST_NGINX_BINARY, TEST_NGINX_MODULE, TEST_NGINX_BUILD (the
-# build folder), TEST_NGINX_GLOBALS (for the main context), TEST_NGINX_LEAVE
-# (keep the directory), TEST_NGINX_CATLOG (print the error log).
+# build folder), TEST_NGINX_GLOBALS (for the main context),
+# TEST_NGINX_GLOBALS_HTTP (for http), TEST_NGINX_LEAVE (keep the directory),
+# TEST_NGINX_CATLOG (print the error log).
 
 use strict;
 use warnings;
@@ -140,6 +141,7 @@ sub configure {
     my $dir = $self->dir;
     my $user = $> == 0 ? 'user ' . USER . ';' : '';
     my $globals = $ENV{TEST_NGINX_GLOBALS} || '';
+    my $globals_http = $ENV{TEST_NGINX_GLOBALS_HTTP} || '';
     my $check = $self->{check_restore} ? 'hyperlight_check_restore on;' : '';
 
     for my $section (qw(main http server)) {
@@ -171,6 +173,7 @@ http {
     access_log off;
     $temp
     $check
+    $globals_http
     include http.conf;
 
     server {
