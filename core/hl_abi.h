@@ -211,6 +211,10 @@ typedef struct {
  * An HTTP request.  At "headers" are "header_count" headers one after the
  * other, each a hl_abi_header_t, the name, a NUL, the value, a NUL, zero
  * bytes up to the next multiple of 8.
+ *
+ * A filter has the response that it is for as well, the original: its status,
+ * 0 in any other call, its headers in the same form, and its body instead of
+ * the request's.
  */
 typedef struct {
     hl_abi_view_t  method;
@@ -222,7 +226,9 @@ typedef struct {
     uint32_t       headers;             /* offset, multiple of 8 */
     uint32_t       header_count;
     uint32_t       flags;               /* HL_ABI_HTTP_MORE */
-    uint32_t       reserved;
+    uint32_t       original_status;
+    uint32_t       original_headers;    /* offset, multiple of 8 */
+    uint32_t       original_header_count;
 } hl_abi_http_t;
 
 /* "body" is its beginning: HL_RAW_READ_BODY has more of it. */
@@ -230,8 +236,8 @@ typedef struct {
 
 
 /*
- * A header of the request in the input area, or of the response in
- * HL_REC_HEADER: the name, a NUL, the value, a NUL follow.
+ * A header in the input area, or of the response in HL_REC_HEADER: the name,
+ * a NUL, the value, a NUL follow.
  */
 typedef struct {
     uint32_t  name_len;
@@ -274,7 +280,9 @@ typedef enum {
     HL_REC_HANDLER = 11,                /* uint64_t: where exceptions go from
                                            now on, 0: they end the call */
     HL_REC_RAW_CALL = 12,               /* hl_abi_raw_call_t, bytes */
-    HL_REC_METRIC = 13                  /* hl_abi_metric_t, name */
+    HL_REC_METRIC = 13,                 /* hl_abi_metric_t, name */
+    HL_REC_REMOVE_HEADER = 14           /* HTTP: a name, of all headers that
+                                           are there by now */
 } hl_abi_record_type_t;
 
 
@@ -413,7 +421,7 @@ _Static_assert(offsetof(hl_abi_params_t, calls) == 144, "ABI: calls");
 _Static_assert(offsetof(hl_abi_params_t, time) == 192, "ABI: clock");
 _Static_assert(sizeof(hl_abi_value_t) == 16, "ABI: value");
 _Static_assert(sizeof(hl_abi_input_t) == 32, "ABI: input");
-_Static_assert(sizeof(hl_abi_http_t) == 64, "ABI: HTTP request");
+_Static_assert(sizeof(hl_abi_http_t) == 72, "ABI: HTTP request");
 _Static_assert(sizeof(hl_abi_header_t) == 8, "ABI: header");
 _Static_assert(sizeof(hl_abi_reply_t) == 16, "ABI: reply");
 _Static_assert(sizeof(hl_abi_output_t) == 8, "ABI: output");

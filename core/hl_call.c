@@ -5,6 +5,7 @@
  *
  *     | hl_abi_input_t | name | values ...                         typed
  *     | hl_abi_input_t | name | hl_abi_http_t | fields | headers   HTTP
+ *       | headers of the original response
  *     | body, at the offset config.headers
  *
  * The room for a body, and for the bytes of a typed call's arguments
@@ -19,10 +20,20 @@
 #include "hl_sandbox.h"
 
 
+typedef struct {
+    const void  *name;
+    size_t       name_len;
+    const void  *value;
+    size_t       value_len;
+} hl_call_header_t;
+
+
 static hl_status_t hl_call_begin(hl_sandbox_t *sb, hl_phase_t phase,
     const hl_function_t *function, const char *name, hl_error_t *err);
 static hl_status_t hl_call_check_args(const hl_sandbox_t *sb,
     const hl_value_t *args, size_t n, hl_error_t *err);
+static hl_status_t hl_call_http_put_header(hl_sandbox_t *sb,
+    hl_http_stage_t stage, const hl_call_header_t *header, hl_error_t *err);
 static hl_status_t hl_call_http_room(hl_sandbox_t *sb, hl_http_stage_t stage,
     size_t len, size_t extra, hl_error_t *err);
 
@@ -113,7 +124,9 @@ hl_call_http(hl_sandbox_t *sb, const hl_function_t *function,
     http->headers = offset;
     http->header_count = 0;
     http->flags = 0;
-    http->reserved = 0;
+    http->original_status = 0;
+    http->original_headers = offset;
+    http->original_header_count = 0;
 
     return HL_OK;
 }
@@ -172,54 +185,33 @@ hl_status_t
 hl_call_http_header(hl_sandbox_t *sb, const void *name, size_t name_len,
     const void *value, size_t value_len, hl_error_t *err)
 {
-    size_t            size, pad;
-    uint8_t          *p;
-    hl_abi_http_t    *http;
-    hl_abi_header_t   head;
+    const hl_call_header_t  header = { name, name_len, value, value_len };
 
-    /* each alone before their sum, which could overflow */
+    return hl_call_http_put_header(sb, HL_HTTP_STAGE_HEADERS, &header, err);
+}
 
-    if (hl_call_http_room(sb, HL_HTTP_STAGE_HEADERS, name_len, 0, err)
-        != HL_OK
-        || hl_call_http_room(sb, HL_HTTP_STAGE_HEADERS, value_len, 0, err)
-           != HL_OK)
-    {
+
+hl_status_t
+hl_call_http_original(hl_sandbox_t *sb, uint32_t status, hl_error_t *err)
+{
+    if (hl_call_http_room(sb, HL_HTTP_STAGE_HEADERS, 0, 0, err) != HL_OK) {
         return err->status;
     }
 
-    size = hl_abi_header_size(name_len, value_len);
-    pad = (size_t) (-sb->input_end & 7);
-
-    if (hl_call_http_room(sb, HL_HTTP_STAGE_HEADERS, size, pad, err)
-        != HL_OK)
-    {
-        return err->status;
-    }
-
-    http = hl_call_http_head(sb);
-    sb->input_end += pad;
-    p = hl_sandbox_region(sb, HL_REGION_INPUT) + sb->input_end;
-
-    if (http->header_count++ == 0) {
-        http->headers = (uint32_t) sb->input_end;
-    }
-
-    head.name_len = (uint32_t) name_len;
-    head.value_len = (uint32_t) value_len;
-
-    memcpy(p, &head, sizeof(head));
-    p += sizeof(head);
-
-    memcpy(p, name, name_len);
-    p += name_len + 1;
-
-    if (value_len > 0) {
-        memcpy(p, value, value_len);
-    }
-
-    sb->input_end += size;
+    sb->stage = HL_HTTP_STAGE_ORIGINAL;
+    hl_call_http_head(sb)->original_status = status;
 
     return HL_OK;
+}
+
+
+hl_status_t
+hl_call_http_original_header(hl_sandbox_t *sb, const void *name,
+    size_t name_len, const void *value, size_t value_len, hl_error_t *err)
+{
+    const hl_call_header_t  header = { name, name_len, value, value_len };
+
+    return hl_call_http_put_header(sb, HL_HTTP_STAGE_ORIGINAL, &header, err);
 }
 
 
@@ -461,6 +453,68 @@ hl_call_check_args(const hl_sandbox_t *sb, const hl_value_t *args, size_t n,
 }
 
 
+static hl_status_t
+hl_call_http_put_header(hl_sandbox_t *sb, hl_http_stage_t stage,
+    const hl_call_header_t *header, hl_error_t *err)
+{
+    size_t            size, pad;
+    uint8_t          *p;
+    uint32_t         *first, *count;
+    hl_abi_http_t    *http;
+    hl_abi_header_t   head;
+
+    /* each alone before their sum, which could overflow */
+
+    if (hl_call_http_room(sb, stage, header->name_len, 0, err) != HL_OK
+        || hl_call_http_room(sb, stage, header->value_len, 0, err) != HL_OK)
+    {
+        return err->status;
+    }
+
+    size = hl_abi_header_size(header->name_len, header->value_len);
+    pad = (size_t) (-sb->input_end & 7);
+
+    if (hl_call_http_room(sb, stage, size, pad, err) != HL_OK) {
+        return err->status;
+    }
+
+    http = hl_call_http_head(sb);
+
+    if (stage == HL_HTTP_STAGE_ORIGINAL) {
+        first = &http->original_headers;
+        count = &http->original_header_count;
+
+    } else {
+        first = &http->headers;
+        count = &http->header_count;
+    }
+
+    sb->input_end += pad;
+    p = hl_sandbox_region(sb, HL_REGION_INPUT) + sb->input_end;
+
+    if ((*count)++ == 0) {
+        *first = (uint32_t) sb->input_end;
+    }
+
+    head.name_len = (uint32_t) header->name_len;
+    head.value_len = (uint32_t) header->value_len;
+
+    memcpy(p, &head, sizeof(head));
+    p += sizeof(head);
+
+    memcpy(p, header->name, header->name_len);
+    p += header->name_len + 1;
+
+    if (header->value_len > 0) {
+        memcpy(p, header->value, header->value_len);
+    }
+
+    sb->input_end += size;
+
+    return HL_OK;
+}
+
+
 /* For "len" bytes, as large as the caller likes, and a few extra. */
 static hl_status_t
 hl_call_http_room(hl_sandbox_t *sb, hl_http_stage_t stage, size_t len,
@@ -481,8 +535,11 @@ hl_call_http_room(hl_sandbox_t *sb, hl_http_stage_t stage, size_t len,
 
     if (extra > left || len > left - extra) {
         return hl_error_set(err, HL_ERR_METADATA_TOO_LARGE,
-                            "the request's URI and headers are over the "
-                            "room of %zu bytes", sb->image->headers);
+                            "the request's URI and headers%s are over the "
+                            "room of %zu bytes",
+                            stage == HL_HTTP_STAGE_ORIGINAL
+                            ? ", with those of the response," : "",
+                            sb->image->headers);
     }
 
     hl_call_input(sb)->size = sb->input_end + len + extra;

@@ -30,6 +30,8 @@ static hl_status_t hl_output_status(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 static hl_status_t hl_output_header(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
+static hl_status_t hl_output_remove_header(hl_sandbox_t *sb,
+    hl_cursor_t *record, hl_error_t *err);
 static hl_status_t hl_output_body(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 static hl_status_t hl_output_result(hl_sandbox_t *sb, hl_cursor_t *record,
@@ -71,12 +73,13 @@ static const struct {
     { HL_PHASE_ANY, HL_HYPERCALL_ABORT, hl_output_abort },
     { HL_PHASE_ANY, 0, hl_output_handler },
     { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_raw_call },
-    { HL_PHASE_ANY, 0, hl_output_metric }
+    { HL_PHASE_ANY, 0, hl_output_metric },
+    { HL_PHASE_HTTP, 0, hl_output_remove_header }
 };
 
 #define HL_OUTPUT_TYPES  (sizeof(hl_output_types) / sizeof(hl_output_types[0]))
 
-_Static_assert(HL_OUTPUT_TYPES == HL_REC_METRIC + 1,
+_Static_assert(HL_OUTPUT_TYPES == HL_REC_REMOVE_HEADER + 1,
                "a row for each record type");
 
 
@@ -343,6 +346,23 @@ hl_output_header(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 
     return sink->header(sb->data, name, head.name_len, value, head.value_len,
                         err);
+}
+
+
+static hl_status_t
+hl_output_remove_header(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err)
+{
+    const hl_sink_t  *sink;
+
+    sink = sb->bindings.sink;
+
+    if (sink == NULL || sink->remove_header == NULL) {
+        return HL_OK;
+    }
+
+    return sink->remove_header(sb->data, (const char *) record->pos,
+                               record->left, err);
 }
 
 

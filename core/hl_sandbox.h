@@ -26,6 +26,7 @@ typedef enum {
 typedef enum {
     HL_HTTP_STAGE_FIELDS,
     HL_HTTP_STAGE_HEADERS,
+    HL_HTTP_STAGE_ORIGINAL,
     HL_HTTP_STAGE_BODY,
     HL_HTTP_STAGE_DONE
 } hl_http_stage_t;

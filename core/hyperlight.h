@@ -262,6 +262,11 @@ typedef struct {
        guest. */
     hl_status_t  (*admit)(void *data, const char *name, uint32_t id,
                           hl_error_t *err);
+
+    /* all headers of this name that were handed over before, and those of
+       the original response, which the embedder has */
+    hl_status_t  (*remove_header)(void *data, const char *name,
+                                  size_t name_len, hl_error_t *err);
 } hl_sink_t;
 
 
@@ -507,15 +512,23 @@ typedef enum {
 } hl_http_field_t;
 
 /*
- * Begins an HTTP call: then fields, then headers, then the body, each at
- * most once but for headers, then hl_sandbox_run().  What is not given is
- * empty.  If one of them fails, hl_call_cancel().
+ * Begins an HTTP call: then fields, then headers, then the original response,
+ * if it is to be filtered, then the body, each at most once but for headers,
+ * then hl_sandbox_run().  What is not given is empty.  If one of them fails,
+ * hl_call_cancel().
  */
 hl_status_t hl_call_http(hl_sandbox_t *sb, const hl_function_t *function,
     hl_error_t *err);
 hl_status_t hl_call_http_field(hl_sandbox_t *sb, hl_http_field_t field,
     const void *data, size_t len, hl_error_t *err);
 hl_status_t hl_call_http_header(hl_sandbox_t *sb, const void *name,
+    size_t name_len, const void *value, size_t value_len, hl_error_t *err);
+
+/* The original response: its status first, then its headers; its body is the
+ * call's. */
+hl_status_t hl_call_http_original(hl_sandbox_t *sb, uint32_t status,
+    hl_error_t *err);
+hl_status_t hl_call_http_original_header(hl_sandbox_t *sb, const void *name,
     size_t name_len, const void *value, size_t value_len, hl_error_t *err);
 
 /* *room: "len" bytes in guest memory to fill before hl_sandbox_run(). */

@@ -49,6 +49,7 @@ typedef struct ngx_http_hyperlight_pool_s    ngx_http_hyperlight_pool_t;
 typedef struct ngx_http_hyperlight_header_s  ngx_http_hyperlight_header_t;
 typedef struct ngx_http_hyperlight_ctx_s     ngx_http_hyperlight_ctx_t;
 typedef struct ngx_http_hyperlight_sub_s     ngx_http_hyperlight_sub_t;
+typedef struct ngx_http_hyperlight_filter_s  ngx_http_hyperlight_filter_t;
 typedef struct ngx_http_hyperlight_sandbox_s
                                             ngx_http_hyperlight_sandbox_t;
 
@@ -120,6 +121,8 @@ typedef struct {
     ngx_http_hyperlight_target_t     *pass;
     ngx_http_hyperlight_target_t     *access;
     ngx_array_t                      *sets;       /* variables */
+    ngx_http_hyperlight_target_t     *header_filter;
+    ngx_http_hyperlight_target_t     *body_filter;
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
     ngx_http_hyperlight_limits_t      limits;
@@ -127,12 +130,28 @@ typedef struct {
 } ngx_http_hyperlight_loc_conf_t;
 
 
+/* Response headers that are nginx's, or have places of their own there. */
+
+typedef struct ngx_http_hyperlight_field_s  ngx_http_hyperlight_field_t;
+
+typedef ngx_int_t (*ngx_http_hyperlight_header_pt)(ngx_http_request_t *r,
+    ngx_http_hyperlight_field_t *field);
+
+struct ngx_http_hyperlight_header_s {
+    ngx_str_t                         name;
+    ngx_http_hyperlight_header_pt     handler;    /* NULL: refused */
+    ngx_uint_t                        offset;     /* in headers_out */
+    ngx_uint_t                        multi;      /* of several headers */
+};
+
+
 /* A response header of a guest, checked, with what is special about it. */
-typedef struct {
+struct ngx_http_hyperlight_field_s {
     ngx_str_t                         name;
     ngx_str_t                         value;
     ngx_http_hyperlight_header_t     *special;    /* NULL: nothing */
-} ngx_http_hyperlight_field_t;
+    unsigned                          removed:1;  /* from the original */
+};
 
 
 /* Where a call is: see ngx_http_hyperlight_run.c. */
@@ -196,6 +215,7 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_msec_t                        sleep;
     ngx_http_hyperlight_sub_t        *sub;        /* that can be read */
     ngx_uint_t                        subs;       /* made */
+    ngx_http_hyperlight_filter_t     *filter;     /* NULL: it is none */
 
     ngx_http_hyperlight_sandbox_t    *taken;
     hl_sandbox_t                     *sandbox;    /* the same, to core */
@@ -258,6 +278,7 @@ typedef struct {
     ngx_http_hyperlight_ctx_t        *content;
     ngx_http_hyperlight_ctx_t        *lingers;    /* has the events of the
                                                      request */
+    ngx_http_hyperlight_filter_t     *filter;     /* of the body */
 } ngx_http_hyperlight_calls_t;
 
 
@@ -404,6 +425,9 @@ const hl_function_t *ngx_http_hyperlight_pool_function(
  * NGX_BUSY: there is none to be had.
  */
 ngx_int_t ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx);
+
+/* NGX_OK, or NGX_BUSY: of who cannot wait, or must not. */
+ngx_int_t ngx_http_hyperlight_acquire_now(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_take(ngx_http_hyperlight_sandbox_t *sandbox,
     ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_leave_queue(ngx_http_hyperlight_ctx_t *ctx);
@@ -419,6 +443,12 @@ void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
 /* a call, slice by slice */
 
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
+
+/*
+ * All of a call, within one slice of CPU time: what ctx->finish() would get.  Its sandbox
+ * is released, and not settled.
+ */
+ngx_int_t ngx_http_hyperlight_call_now(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_slice_handler(ngx_event_t *ev);
 
 /* In nanoseconds: nginx's own clock stands still while a guest runs. */
@@ -441,6 +471,7 @@ void ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx);
 
 /* Has the client left?  An event that will find out, if it may have. */
 void ngx_http_hyperlight_look(ngx_http_request_t *r);
+
 
 /* The guest stays stopped, until ctx->await() has what it waits for. */
 void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
@@ -494,6 +525,12 @@ void ngx_http_hyperlight_read_handler(ngx_http_request_t *r);
      && (ctx)->body_size >= NGX_HTTP_HYPERLIGHT_STREAM_PIECE)
 
 ngx_int_t ngx_http_hyperlight_await_drain(ngx_http_hyperlight_ctx_t *ctx);
+
+/* What a guest waits for that has put out enough. */
+#define ngx_http_hyperlight_drain(ctx)                                        \
+    ((ctx)->filter ? ngx_http_hyperlight_filter_drain                         \
+                   : ngx_http_hyperlight_await_drain)
+
 void ngx_http_hyperlight_write_handler(ngx_http_request_t *r);
 
 /* A delay of the client's socket (limit_rate) has an end, in any case. */
@@ -508,7 +545,7 @@ ngx_int_t ngx_http_hyperlight_stream_break(ngx_http_hyperlight_ctx_t *ctx);
 
 /* the sub-requests of a guest */
 
-ngx_int_t ngx_http_hyperlight_filter_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_hyperlight_sub_filter_init(ngx_conf_t *cf);
 
 /* What the sub-request may have waited for, is there. */
 void ngx_http_hyperlight_sub_go_on(ngx_http_hyperlight_ctx_t *ctx);
@@ -539,6 +576,30 @@ char *ngx_http_hyperlight_set_merge(ngx_http_hyperlight_loc_conf_t *conf,
 /* A number or a Bool, as text. */
 hl_status_t ngx_http_hyperlight_put_scalar(ngx_http_hyperlight_ctx_t *ctx,
     const hl_value_t *value, hl_error_t *err);
+
+
+/* filters of responses */
+
+ngx_int_t ngx_http_hyperlight_filter_init(ngx_conf_t *cf);
+char *ngx_http_hyperlight_filter_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* For ctx->filter: what others do for a content handler. */
+ngx_int_t ngx_http_hyperlight_filter_begin(ngx_http_hyperlight_ctx_t *ctx);
+hl_status_t ngx_http_hyperlight_filter_read(ngx_http_hyperlight_ctx_t *ctx,
+    size_t max, hl_value_t *piece);
+ngx_int_t ngx_http_hyperlight_filter_drain(ngx_http_hyperlight_ctx_t *ctx);
+
+/* It waits, and not for the client. */
+void ngx_http_hyperlight_filter_quiet(ngx_http_hyperlight_filter_t *f);
+void ngx_http_hyperlight_filter_unwatch(ngx_http_hyperlight_filter_t *f);
+
+/* Calls the handler for each header that the response has, wherever nginx
+ * keeps it, until it does not say NGX_OK: what it said. */
+typedef ngx_int_t (*ngx_http_hyperlight_walk_pt)(void *data,
+    const char *name, size_t len, ngx_str_t *value);
+ngx_int_t ngx_http_hyperlight_walk_headers_out(ngx_http_request_t *r,
+    ngx_http_hyperlight_walk_pt handler, void *data);
 
 
 /* a request, and its response */
@@ -579,6 +640,22 @@ hl_status_t ngx_http_hyperlight_put_header(void *data, const char *name,
     size_t name_len, const char *value, size_t value_len, hl_error_t *err);
 hl_status_t ngx_http_hyperlight_put_body(void *data, const void *bytes,
     size_t len, hl_error_t *err);
+hl_status_t ngx_http_hyperlight_put_removal(void *data, const char *name,
+    size_t name_len, hl_error_t *err);
+
+/* Checks what a guest says of a header, and finds what is special about it. */
+hl_status_t ngx_http_hyperlight_check_header(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_str_t *name, ngx_str_t *value, ngx_http_hyperlight_header_t **special,
+    hl_error_t *err);
+
+/* Copies it out of the guest's memory, until the response begins. */
+ngx_http_hyperlight_field_t *ngx_http_hyperlight_keep_header(
+    ngx_http_hyperlight_ctx_t *ctx, ngx_str_t *name, ngx_str_t *value,
+    ngx_http_hyperlight_header_t *special);
+
+/* All of this name, and what nginx has of them in places of its own. */
+void ngx_http_hyperlight_clear_header(ngx_http_request_t *r,
+    ngx_http_hyperlight_field_t *field);
 
 /* By its status, whatever the guest has written. */
 #define ngx_http_hyperlight_bodiless(ctx)                                     \

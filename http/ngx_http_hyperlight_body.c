@@ -49,6 +49,10 @@ ngx_http_hyperlight_read_body(void *data, size_t max, hl_value_t *piece,
 
     ngx_buf_t  *b;
 
+    if (ctx->filter) {
+        return ngx_http_hyperlight_filter_read(ctx, max, piece);
+    }
+
     if (ctx->no_body) {
         return hl_error_set(err, HL_ERR_GUEST,
                             "the request's body has not been read yet");

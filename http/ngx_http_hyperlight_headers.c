@@ -11,21 +11,8 @@
 #include "ngx_http_hyperlight.h"
 
 
-typedef ngx_int_t (*ngx_http_hyperlight_header_pt)(ngx_http_request_t *r,
-    ngx_http_hyperlight_field_t *field);
-
-struct ngx_http_hyperlight_header_s {
-    ngx_str_t                       name;
-    ngx_http_hyperlight_header_pt   handler;      /* NULL: refused */
-    ngx_uint_t                      offset;       /* in headers_out */
-};
-
-
 static hl_status_t ngx_http_hyperlight_bad_header(hl_error_t *err,
     ngx_str_t *name, const char *what);
-static ngx_int_t ngx_http_hyperlight_keep_header(
-    ngx_http_hyperlight_ctx_t *ctx, ngx_str_t *name, ngx_str_t *value,
-    ngx_http_hyperlight_header_t *special);
 static ngx_uint_t ngx_http_hyperlight_is_value(ngx_str_t *value);
 static ngx_http_hyperlight_header_t *ngx_http_hyperlight_special(
     ngx_str_t *name);
@@ -45,77 +32,86 @@ static ngx_int_t ngx_http_hyperlight_set_location(ngx_http_request_t *r,
     ngx_http_hyperlight_field_t *field);
 
 
+/* auth_request takes it from there; before 1.23.0 there is room for one. */
+#if (nginx_version >= 1023000)
+#define NGX_HTTP_HYPERLIGHT_CHALLENGES  1
+#else
+#define NGX_HTTP_HYPERLIGHT_CHALLENGES  0
+#endif
+
+
 static ngx_http_hyperlight_header_t  ngx_http_hyperlight_headers[] = {
 
     /* they are of the connection and the transfer, which are nginx's */
 
-    { ngx_string("Connection"), NULL, 0 },
-    { ngx_string("Content-Length"), NULL, 0 },
-    { ngx_string("Keep-Alive"), NULL, 0 },
-    { ngx_string("Proxy-Connection"), NULL, 0 },
-    { ngx_string("TE"), NULL, 0 },
-    { ngx_string("Trailer"), NULL, 0 },
-    { ngx_string("Transfer-Encoding"), NULL, 0 },
-    { ngx_string("Upgrade"), NULL, 0 },
+    { ngx_string("Connection"), NULL, 0, 0 },
+    { ngx_string("Content-Length"), NULL, 0, 0 },
+    { ngx_string("Keep-Alive"), NULL, 0, 0 },
+    { ngx_string("Proxy-Connection"), NULL, 0, 0 },
+    { ngx_string("TE"), NULL, 0, 0 },
+    { ngx_string("Trailer"), NULL, 0, 0 },
+    { ngx_string("Transfer-Encoding"), NULL, 0, 0 },
+    { ngx_string("Upgrade"), NULL, 0, 0 },
 
     /* filters and variables look for them in their own places */
 
     { ngx_string("Content-Type"),
-                 ngx_http_hyperlight_set_content_type, 0 },
+                 ngx_http_hyperlight_set_content_type, 0, 0 },
 
     { ngx_string("Last-Modified"),
                  ngx_http_hyperlight_set_last_modified,
-                 offsetof(ngx_http_headers_out_t, last_modified) },
+                 offsetof(ngx_http_headers_out_t, last_modified), 0 },
 
     { ngx_string("Location"),
                  ngx_http_hyperlight_set_location,
-                 offsetof(ngx_http_headers_out_t, location) },
+                 offsetof(ngx_http_headers_out_t, location), 0 },
 
     { ngx_string("Accept-Ranges"),
                  ngx_http_hyperlight_set_single,
-                 offsetof(ngx_http_headers_out_t, accept_ranges) },
+                 offsetof(ngx_http_headers_out_t, accept_ranges), 0 },
 
     { ngx_string("Content-Encoding"),
                  ngx_http_hyperlight_set_single,
-                 offsetof(ngx_http_headers_out_t, content_encoding) },
+                 offsetof(ngx_http_headers_out_t, content_encoding), 0 },
 
     { ngx_string("Content-Range"),
                  ngx_http_hyperlight_set_single,
-                 offsetof(ngx_http_headers_out_t, content_range) },
+                 offsetof(ngx_http_headers_out_t, content_range), 0 },
 
     { ngx_string("Date"),
                  ngx_http_hyperlight_set_single,
-                 offsetof(ngx_http_headers_out_t, date) },
+                 offsetof(ngx_http_headers_out_t, date), 0 },
 
     { ngx_string("ETag"),
                  ngx_http_hyperlight_set_single,
-                 offsetof(ngx_http_headers_out_t, etag) },
+                 offsetof(ngx_http_headers_out_t, etag), 0 },
 
     { ngx_string("Expires"),
                  ngx_http_hyperlight_set_single,
-                 offsetof(ngx_http_headers_out_t, expires) },
+                 offsetof(ngx_http_headers_out_t, expires), 0 },
 
     { ngx_string("Refresh"),
                  ngx_http_hyperlight_set_single,
-                 offsetof(ngx_http_headers_out_t, refresh) },
+                 offsetof(ngx_http_headers_out_t, refresh), 0 },
 
     { ngx_string("Server"),
                  ngx_http_hyperlight_set_single,
-                 offsetof(ngx_http_headers_out_t, server) },
+                 offsetof(ngx_http_headers_out_t, server), 0 },
 
     { ngx_string("Cache-Control"),
                  ngx_http_hyperlight_set_multi,
-                 offsetof(ngx_http_headers_out_t, cache_control) },
+                 offsetof(ngx_http_headers_out_t, cache_control), 1 },
 
     { ngx_string("Link"),
                  ngx_http_hyperlight_set_multi,
-                 offsetof(ngx_http_headers_out_t, link) },
+                 offsetof(ngx_http_headers_out_t, link), 1 },
 
     { ngx_string("WWW-Authenticate"),
                  ngx_http_hyperlight_set_challenge,
-                 offsetof(ngx_http_headers_out_t, www_authenticate) },
+                 offsetof(ngx_http_headers_out_t, www_authenticate),
+                 NGX_HTTP_HYPERLIGHT_CHALLENGES },
 
-    { ngx_null_string, NULL, 0 }
+    { ngx_null_string, NULL, 0, 0 }
 };
 
 
@@ -141,25 +137,10 @@ ngx_http_hyperlight_put_header(void *data, const char *name, size_t name_len,
     v.data = (u_char *) (uintptr_t) value;
     v.len = value_len;
 
-    if (!ngx_http_hyperlight_is_name(&n)) {
-        return ngx_http_hyperlight_bad_header(err, &n, "has no valid name");
-    }
-
-    if (!ngx_http_hyperlight_is_value(&v)) {
-        return ngx_http_hyperlight_bad_header(err, &n, "has control "
-                                              "characters in its value");
-    }
-
-    if (ctx->streaming) {
-        return ngx_http_hyperlight_bad_header(err, &n, "comes after the "
-                                              "response has begun");
-    }
-
-    special = ngx_http_hyperlight_special(&n);
-
-    if (special && special->handler == NULL) {
-        return ngx_http_hyperlight_bad_header(err, &n,
-                                              "is not for a guest to set");
+    if (ngx_http_hyperlight_check_header(ctx, &n, &v, &special, err)
+        != HL_OK)
+    {
+        return err->status;
     }
 
     if (ctx->headers.nelts == (ngx_uint_t) ctx->limits.headers) {
@@ -173,8 +154,38 @@ ngx_http_hyperlight_put_header(void *data, const char *name, size_t name_len,
                                               "makes the headers too large");
     }
 
-    if (ngx_http_hyperlight_keep_header(ctx, &n, &v, special) != NGX_OK) {
+    if (ngx_http_hyperlight_keep_header(ctx, &n, &v, special) == NULL) {
         return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");
+    }
+
+    return HL_OK;
+}
+
+
+hl_status_t
+ngx_http_hyperlight_check_header(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_str_t *name, ngx_str_t *value, ngx_http_hyperlight_header_t **special,
+    hl_error_t *err)
+{
+    if (!ngx_http_hyperlight_is_name(name)) {
+        return ngx_http_hyperlight_bad_header(err, name, "has no valid name");
+    }
+
+    if (!ngx_http_hyperlight_is_value(value)) {
+        return ngx_http_hyperlight_bad_header(err, name, "has control "
+                                              "characters in its value");
+    }
+
+    if (ctx->streaming) {
+        return ngx_http_hyperlight_bad_header(err, name, "comes after the "
+                                              "response has begun");
+    }
+
+    *special = ngx_http_hyperlight_special(name);
+
+    if (*special && (*special)->handler == NULL) {
+        return ngx_http_hyperlight_bad_header(err, name,
+                                              "is not for a guest to set");
     }
 
     return HL_OK;
@@ -194,9 +205,7 @@ ngx_http_hyperlight_bad_header(hl_error_t *err, ngx_str_t *name,
 }
 
 
-/* Copies it out of the guest's memory, until the response begins. */
-
-static ngx_int_t
+ngx_http_hyperlight_field_t *
 ngx_http_hyperlight_keep_header(ngx_http_hyperlight_ctx_t *ctx,
     ngx_str_t *name, ngx_str_t *value, ngx_http_hyperlight_header_t *special)
 {
@@ -211,17 +220,17 @@ ngx_http_hyperlight_keep_header(ngx_http_hyperlight_ctx_t *ctx,
                           sizeof(ngx_http_hyperlight_field_t))
            != NGX_OK)
     {
-        return NGX_ERROR;
+        return NULL;
     }
 
     p = ngx_pnalloc(pool, name->len + value->len);
     if (p == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     field = ngx_array_push(&ctx->headers);
     if (field == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     field->name.data = p;
@@ -233,10 +242,11 @@ ngx_http_hyperlight_keep_header(ngx_http_hyperlight_ctx_t *ctx,
     ngx_memcpy(p, value->data, value->len);
 
     field->special = special;
+    field->removed = 0;
 
     ctx->headers_size += name->len + value->len;
 
-    return NGX_OK;
+    return field;
 }
 
 
@@ -314,6 +324,11 @@ ngx_http_hyperlight_set_headers(ngx_http_hyperlight_ctx_t *ctx)
     field = ctx->headers.elts;
 
     for (i = 0; i < ctx->headers.nelts; i++) {
+
+        if (field[i].removed) {
+            ngx_http_hyperlight_clear_header(r, &field[i]);
+            continue;
+        }
 
         if (field[i].special) {
             if (field[i].special->handler(r, &field[i]) != NGX_OK) {
@@ -421,17 +436,12 @@ ngx_http_hyperlight_set_multi(ngx_http_request_t *r,
 }
 
 
-/* auth_request takes it from there; before 1.23.0 there is room for one. */
-
 static ngx_int_t
 ngx_http_hyperlight_set_challenge(ngx_http_request_t *r,
     ngx_http_hyperlight_field_t *field)
 {
-#if (nginx_version >= 1023000)
-    return ngx_http_hyperlight_set_multi(r, field);
-#else
-    return ngx_http_hyperlight_set_single(r, field);
-#endif
+    return field->special->multi ? ngx_http_hyperlight_set_multi(r, field)
+                                 : ngx_http_hyperlight_set_single(r, field);
 }
 
 

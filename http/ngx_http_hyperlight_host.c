@@ -42,7 +42,8 @@ const hl_sink_t  ngx_http_hyperlight_sink = {
     ngx_http_hyperlight_put_header,
     ngx_http_hyperlight_put_body,
     ngx_http_hyperlight_put_metric,
-    ngx_http_hyperlight_admit
+    ngx_http_hyperlight_admit,
+    ngx_http_hyperlight_put_removal
 };
 
 const hl_services_t  ngx_http_hyperlight_services = {

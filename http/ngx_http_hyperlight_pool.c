@@ -263,27 +263,23 @@ ngx_http_hyperlight_pool_evolve(ngx_http_hyperlight_pool_t *pool,
 ngx_int_t
 ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_queue_t                    *q;
-    ngx_http_hyperlight_pool_t     *pool;
-    ngx_http_hyperlight_sandbox_t  *sandbox;
+    ngx_http_hyperlight_pool_t  *pool;
 
     pool = ctx->pool;
 
     ngx_http_hyperlight_settle(pool);
 
     if (!ngx_queue_empty(&pool->free)) {
-        q = ngx_queue_head(&pool->free);
-        sandbox = ngx_queue_data(q, ngx_http_hyperlight_sandbox_t, queue);
+        return ngx_http_hyperlight_acquire_now(ctx);
+    }
 
-        ngx_queue_remove(q);
-        ngx_http_hyperlight_take(sandbox, ctx);
-
-        return NGX_OK;
+    if (pool->count && ngx_http_hyperlight_pool_held(pool, ctx->request->main))
+    {
+        return ngx_http_hyperlight_acquire_now(ctx);
     }
 
     if (ctx->at_once || pool->count == 0
-        || pool->waiting_count >= pool->guest->queue
-        || ngx_http_hyperlight_pool_held(pool, ctx->request->main))
+        || pool->waiting_count >= pool->guest->queue)
     {
         return NGX_BUSY;
     }
@@ -299,6 +295,40 @@ ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     return NGX_AGAIN;
+}
+
+
+/* Those that wait are not passed over: what is made here is theirs first. */
+
+ngx_int_t
+ngx_http_hyperlight_acquire_now(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_queue_t                    *q;
+    ngx_http_hyperlight_pool_t     *pool;
+    ngx_http_hyperlight_sandbox_t  *sandbox;
+
+    pool = ctx->pool;
+
+    ngx_http_hyperlight_settle(pool);
+
+    if (ngx_queue_empty(&pool->free) && pool->count
+        && pool->count < pool->guest->sandboxes_max)
+    {
+        pool->grown = 1;
+        (void) ngx_http_hyperlight_pool_add(pool);
+    }
+
+    if (ngx_queue_empty(&pool->free)) {
+        return NGX_BUSY;
+    }
+
+    q = ngx_queue_head(&pool->free);
+    sandbox = ngx_queue_data(q, ngx_http_hyperlight_sandbox_t, queue);
+
+    ngx_queue_remove(q);
+    ngx_http_hyperlight_take(sandbox, ctx);
+
+    return NGX_OK;
 }
 
 

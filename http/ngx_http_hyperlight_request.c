@@ -34,6 +34,12 @@ ngx_http_hyperlight_begin(ngx_http_hyperlight_ctx_t *ctx,
         return ngx_http_hyperlight_begin_http(ctx, function);
     }
 
+    if (ctx->filter) {
+        ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, " is not an HTTP function: "
+                                "no other can be a filter");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return ngx_http_hyperlight_begin_typed(ctx, function);
 }
 
@@ -59,6 +65,10 @@ ngx_http_hyperlight_begin_http(ngx_http_hyperlight_ctx_t *ctx,
     rc = ngx_http_hyperlight_put_headers(ctx);
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (ctx->filter) {
+        return ngx_http_hyperlight_filter_begin(ctx);
     }
 
     size = ctx->no_body ? 0 : ngx_http_hyperlight_body_size(ctx->request);

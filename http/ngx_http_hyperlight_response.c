@@ -52,6 +52,11 @@ ngx_http_hyperlight_put_body(void *data, const void *bytes, size_t len,
     ngx_buf_t     *b;
     const u_char  *p;
 
+    if (ctx->at_once && ctx->filter) {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a body, "
+                            "and is called for the headers only");
+    }
+
     if (!ctx->streaming && len > ctx->guest->config.output - ctx->body_size) {
         return hl_error_set(err, HL_ERR_OUTPUT,
                             "the response body is over the \"output\" "

@@ -57,6 +57,7 @@ static ngx_int_t ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx,
 static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 static void ngx_http_hyperlight_timer_handler(ngx_event_t *ev);
+static uint64_t ngx_http_hyperlight_cpu_time(void);
 
 
 void
@@ -79,6 +80,19 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 
     rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire(ctx);
 
+    if (rc == NGX_OK && ctx->filter) {
+
+        /* not in the middle of who produces the response */
+
+        if (ngx_http_hyperlight_linger(ctx, ctx->timeout) != NGX_OK) {
+            ngx_http_hyperlight_done(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+
+        ngx_http_hyperlight_runnable(ctx);
+        return;
+    }
+
     if (rc == NGX_OK) {
         ngx_http_hyperlight_go(ctx);
         return;
@@ -98,6 +112,58 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
     ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_unavailable(ctx));
+}
+
+
+/* One slice of CPU time: that others had the CPU meanwhile is no fault of the
+ * guest, and nobody can be let down by it later. */
+
+ngx_int_t
+ngx_http_hyperlight_call_now(ngx_http_hyperlight_ctx_t *ctx)
+{
+    uint64_t   end;
+    ngx_int_t  rc;
+
+    ngx_http_hyperlight_record_begin(ctx);
+
+    rc = ngx_http_hyperlight_brake(ctx);
+
+    if (rc != NGX_OK) {
+        ngx_http_hyperlight_record_end(ctx, rc);
+        ngx_http_hyperlight_leave(ctx, 1);
+        return rc;
+    }
+
+    rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire_now(ctx);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_hyperlight_begin_call(ctx);
+
+        end = ngx_http_hyperlight_cpu_time() + ctx->guest->slice * 1000000ull;
+
+        while (rc == NGX_AGAIN && ngx_http_hyperlight_cpu_time() < end) {
+            rc = ngx_http_hyperlight_slice(ctx);
+        }
+
+        if (rc == NGX_AGAIN || rc == NGX_DONE) {
+            rc = ngx_http_hyperlight_expired(ctx,
+                                             NGX_HTTP_HYPERLIGHT_OVER_SLICE,
+                                             ctx->guest->slice);
+        }
+
+        if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+            ctx->record.outcome = NGX_HTTP_HYPERLIGHT_LIMIT;
+        }
+
+    } else {
+        ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
+        rc = ngx_http_hyperlight_unavailable(ctx);
+    }
+
+    ngx_http_hyperlight_record_end(ctx, rc);
+    ngx_http_hyperlight_leave(ctx, 1);
+
+    return rc;
 }
 
 
@@ -309,7 +375,7 @@ ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (ngx_http_hyperlight_stream_due(ctx)) {
-        ctx->await = ngx_http_hyperlight_await_drain;
+        ctx->await = ngx_http_hyperlight_drain(ctx);
         return NGX_DONE;
     }
 
@@ -469,6 +535,19 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
     if (pool) {
         ngx_http_hyperlight_settle(pool);
     }
+}
+
+
+/* Of the worker; in nanoseconds. */
+
+static uint64_t
+ngx_http_hyperlight_cpu_time(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 }
 
 

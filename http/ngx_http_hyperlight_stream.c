@@ -34,7 +34,11 @@ ngx_http_hyperlight_flush(void *data, hl_error_t *err)
                             "streamed, but looked at when it is whole");
     }
 
-    ctx->await = ngx_http_hyperlight_await_drain;
+    if (ngx_http_hyperlight_may_wait(ctx, err) != HL_OK) {
+        return err->status;
+    }
+
+    ctx->await = ngx_http_hyperlight_drain(ctx);
     ctx->asked = 1;
 
     return HL_AGAIN;

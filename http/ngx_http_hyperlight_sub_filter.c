@@ -26,8 +26,9 @@ typedef struct {
 } ngx_http_hyperlight_head_t;
 
 
-static ngx_int_t ngx_http_hyperlight_header_filter(ngx_http_request_t *r);
-static ngx_int_t ngx_http_hyperlight_body_filter(ngx_http_request_t *r,
+static ngx_int_t ngx_http_hyperlight_sub_header_filter(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_hyperlight_sub_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_http_hyperlight_sub_t *ngx_http_hyperlight_sub_of(
     ngx_http_request_t *r);
@@ -44,8 +45,8 @@ static void ngx_http_hyperlight_answer_head(ngx_http_hyperlight_ctx_t *ctx,
     ngx_http_request_t *sr);
 static void ngx_http_hyperlight_put_head(ngx_http_hyperlight_head_t *head,
     ngx_http_request_t *sr);
-static void ngx_http_hyperlight_put_field(ngx_http_hyperlight_head_t *head,
-    const char *name, size_t len, ngx_str_t *value);
+static ngx_int_t ngx_http_hyperlight_put_field(void *data, const char *name,
+    size_t len, ngx_str_t *value);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -53,13 +54,13 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
 ngx_int_t
-ngx_http_hyperlight_filter_init(ngx_conf_t *cf)
+ngx_http_hyperlight_sub_filter_init(ngx_conf_t *cf)
 {
     ngx_http_next_header_filter = ngx_http_top_header_filter;
-    ngx_http_top_header_filter = ngx_http_hyperlight_header_filter;
+    ngx_http_top_header_filter = ngx_http_hyperlight_sub_header_filter;
 
     ngx_http_next_body_filter = ngx_http_top_body_filter;
-    ngx_http_top_body_filter = ngx_http_hyperlight_body_filter;
+    ngx_http_top_body_filter = ngx_http_hyperlight_sub_body_filter;
 
     return NGX_OK;
 }
@@ -79,7 +80,7 @@ ngx_http_hyperlight_sub_of(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_hyperlight_header_filter(ngx_http_request_t *r)
+ngx_http_hyperlight_sub_header_filter(ngx_http_request_t *r)
 {
     ngx_http_hyperlight_sub_t  *sub;
 
@@ -129,7 +130,7 @@ ngx_http_hyperlight_header_filter(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_hyperlight_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+ngx_http_hyperlight_sub_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
     ngx_http_hyperlight_sub_t  *sub;
 
@@ -558,71 +559,25 @@ ngx_http_hyperlight_answer_head(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
-/* Those that nginx keeps elsewhere until it writes a response, and all in
- * its list. */
-
 static void
 ngx_http_hyperlight_put_head(ngx_http_hyperlight_head_t *head,
     ngx_http_request_t *sr)
 {
-    u_char                   text[sizeof("Mon, 28 Sep 1970 06:00:00 GMT")];
-    ngx_str_t                value;
-    ngx_uint_t               i;
-    ngx_list_part_t         *part;
-    ngx_table_elt_t         *h;
-    ngx_http_headers_out_t  *out;
-
-    out = &sr->headers_out;
-
     head->size = sizeof(hl_abi_subresponse_t);
     head->count = 0;
 
-    if (out->content_type.len) {
-        ngx_http_hyperlight_put_field(head, "Content-Type", 12,
-                                      &out->content_type);
-    }
-
-    value.data = text;
-
-    if (out->content_length_n >= 0) {
-        value.len = (size_t) (ngx_sprintf(text, "%O", out->content_length_n)
-                              - text);
-        ngx_http_hyperlight_put_field(head, "Content-Length", 14, &value);
-    }
-
-    if (out->last_modified_time != -1 && out->last_modified == NULL) {
-        value.len = (size_t) (ngx_http_time(text, out->last_modified_time)
-                              - text);
-        ngx_http_hyperlight_put_field(head, "Last-Modified", 13, &value);
-    }
-
-    part = &out->headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash) {
-            ngx_http_hyperlight_put_field(head, (char *) h[i].key.data,
-                                          h[i].key.len, &h[i].value);
-        }
-    }
+    (void) ngx_http_hyperlight_walk_headers_out(sr,
+                                                ngx_http_hyperlight_put_field,
+                                                head);
 }
 
 
-static void
-ngx_http_hyperlight_put_field(ngx_http_hyperlight_head_t *head,
-    const char *name, size_t len, ngx_str_t *value)
+static ngx_int_t
+ngx_http_hyperlight_put_field(void *data, const char *name, size_t len,
+    ngx_str_t *value)
 {
+    ngx_http_hyperlight_head_t *head = data;
+
     u_char           *p;
     size_t            size;
     hl_abi_header_t   field;
@@ -633,7 +588,7 @@ ngx_http_hyperlight_put_field(ngx_http_hyperlight_head_t *head,
     head->count++;
 
     if (head->p == NULL) {
-        return;
+        return NGX_OK;
     }
 
     field.name_len = (uint32_t) len;
@@ -646,4 +601,6 @@ ngx_http_hyperlight_put_field(ngx_http_hyperlight_head_t *head,
     ngx_memcpy(p, value->data, value->len);
 
     head->p += size;
+
+    return NGX_OK;
 }

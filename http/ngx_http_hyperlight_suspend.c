@@ -42,6 +42,14 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
         cln->data = ctx;
         ctx->cleanup = cln;
 
+        if (ctx->filter) {
+
+            /* the events are of who produces the response */
+
+            ngx_add_timer(&ctx->timer, timeout);
+            return NGX_OK;
+        }
+
         calls = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
         calls->lingers = ctx;
 
@@ -82,6 +90,11 @@ ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
 
     if (ctx->cleanup && ctx->cleanup->handler) {
         ctx->cleanup->handler = NULL;
+
+        if (ctx->filter) {
+            ngx_http_hyperlight_filter_unwatch(ctx->filter);
+            return;
+        }
 
         calls = ngx_http_get_module_ctx(ctx->request,
                                         ngx_http_hyperlight_module);
@@ -135,6 +148,10 @@ ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx)
 {
     ctx->state = ngx_http_hyperlight_is_suspended;
 
+    if (ctx->filter) {
+        ngx_http_hyperlight_filter_quiet(ctx->filter);
+    }
+
     ngx_http_hyperlight_attempt(ctx, ctx->await);
 }
 
@@ -171,6 +188,11 @@ ngx_http_hyperlight_may_wait(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
 {
     if (!ctx->at_once) {
         return HL_OK;
+    }
+
+    if (ctx->filter) {
+        return hl_error_set(err, HL_ERR_GUEST, "the response's headers do not "
+                            "wait for a guest that waits");
     }
 
     return hl_error_set(err, HL_ERR_GUEST, "nginx needs the result at once, a "

@@ -176,6 +176,8 @@ hl_status_t hlrun_response_status(hlrun_response_t *response,
 hl_status_t hlrun_response_header(hlrun_response_t *response,
     const char *name, size_t name_len, const char *value, size_t value_len,
     hl_error_t *err);
+hl_status_t hlrun_response_remove_header(hlrun_response_t *response,
+    const char *name, size_t name_len, hl_error_t *err);
 hl_status_t hlrun_response_body(hlrun_response_t *response,
     const void *bytes, size_t len, size_t max, hl_error_t *err);
 

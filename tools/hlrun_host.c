@@ -31,6 +31,8 @@ static hl_status_t hlrun_sink_status(void *data, uint32_t status,
     hl_error_t *err);
 static hl_status_t hlrun_sink_header(void *data, const char *name,
     size_t name_len, const char *value, size_t value_len, hl_error_t *err);
+static hl_status_t hlrun_sink_remove_header(void *data, const char *name,
+    size_t name_len, hl_error_t *err);
 static hl_status_t hlrun_sink_body(void *data, const void *bytes, size_t len,
     hl_error_t *err);
 static hl_status_t hlrun_sleep(void *data, uint64_t ns, hl_error_t *err);
@@ -54,7 +56,8 @@ static const hl_sink_t  hlrun_sink = {
     .print = hlrun_sink_print,
     .status = hlrun_sink_status,
     .header = hlrun_sink_header,
-    .body = hlrun_sink_body
+    .body = hlrun_sink_body,
+    .remove_header = hlrun_sink_remove_header
 };
 
 /* A response is written when it is whole, a body is whole before the call. */
@@ -150,6 +153,16 @@ hlrun_sink_header(void *data, const char *name, size_t name_len,
 
     return hlrun_response_header(&run->response, name, name_len, value,
                                  value_len, err);
+}
+
+
+static hl_status_t
+hlrun_sink_remove_header(void *data, const char *name, size_t name_len,
+    hl_error_t *err)
+{
+    hlrun_t *run = data;
+
+    return hlrun_response_remove_header(&run->response, name, name_len, err);
 }
 
 

@@ -15,6 +15,8 @@
 #define HLRUN_STATUS_MAX  599
 
 
+static hl_status_t hlrun_check_name(const char *name, size_t len,
+    hl_error_t *err);
 static bool hlrun_is_connection(const char *name, size_t len);
 static void hlrun_put_bytes(FILE *out, const hlrun_buffer_t *buffer);
 static const char *hlrun_reason(uint32_t status);
@@ -88,15 +90,8 @@ hl_status_t
 hlrun_response_header(hlrun_response_t *response, const char *name,
     size_t name_len, const char *value, size_t value_len, hl_error_t *err)
 {
-    if (!hlrun_is_token(name, name_len)) {
-        return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a header "
-                            "without a valid name");
-    }
-
-    if (hlrun_is_connection(name, name_len)) {
-        return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out the "
-                            "header %.*s, which belongs to the connection",
-                            (int) name_len, name);
+    if (hlrun_check_name(name, name_len, err) != HL_OK) {
+        return err->status;
     }
 
     if (memchr(value, '\0', value_len) != NULL
@@ -112,6 +107,59 @@ hlrun_response_header(hlrun_response_t *response, const char *name,
     hlrun_append(&response->headers, ": ", 2);
     hlrun_append(&response->headers, value, value_len);
     hlrun_append(&response->headers, "\r\n", 2);
+
+    return HL_OK;
+}
+
+
+/* Of the lines that are there, those of other names are kept. */
+
+hl_status_t
+hlrun_response_remove_header(hlrun_response_t *response, const char *name,
+    size_t name_len, hl_error_t *err)
+{
+    char    *kept, *line, *next, *end;
+    size_t   len;
+
+    if (hlrun_check_name(name, name_len, err) != HL_OK) {
+        return err->status;
+    }
+
+    line = response->headers.data;
+    end = line + response->headers.len;
+    kept = line;
+
+    for ( /* void */ ; line < end; line = next) {
+
+        next = (char *) memchr(line, '\n', (size_t) (end - line)) + 1;
+        len = (size_t) ((char *) memchr(line, ':', (size_t) (next - line))
+                        - line);
+
+        if (!hlrun_same_name(line, len, name, name_len)) {
+            memmove(kept, line, (size_t) (next - line));
+            kept += next - line;
+        }
+    }
+
+    response->headers.len -= (size_t) (end - kept);
+
+    return HL_OK;
+}
+
+
+static hl_status_t
+hlrun_check_name(const char *name, size_t len, hl_error_t *err)
+{
+    if (!hlrun_is_token(name, len)) {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a header "
+                            "without a valid name");
+    }
+
+    if (hlrun_is_connection(name, len)) {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out the "
+                            "header %.*s, which belongs to the connection",
+                            (int) len, name);
+    }
 
     return HL_OK;
 }

@@ -131,6 +131,27 @@ typedef struct {
 bool hl_http_next_header(const hl_http_request_t *req, hl_http_header_t *h);
 
 
+/* ---- original response ------------------------------------------------- */
+
+/*
+ * A function that is called as a filter (hyperlight_header_filter,
+ * hyperlight_body_filter) has the request as ever, but for the body: that is
+ * the body of the response as it stands, the original, and is read piece by
+ * piece as it comes.  What the function puts out changes the original: status
+ * and headers stay what they are until it says otherwise, and the body is
+ * what it writes.  For a header filter there is no body, in or out.
+ */
+
+/* 0 in a call that is no filter's. */
+unsigned hl_http_original_status(const hl_http_request_t *req);
+
+/* As those of a request. */
+hl_http_view_t hl_http_original_header(const hl_http_request_t *req,
+    const char *name);
+bool hl_http_original_next_header(const hl_http_request_t *req,
+    hl_http_header_t *h);
+
+
 /* ---- response ---------------------------------------------------------- */
 
 /*
@@ -139,7 +160,8 @@ bool hl_http_next_header(const hl_http_request_t *req, hl_http_header_t *h);
  * copied.  The host bounds the response and checks its headers.
  */
 
-/* From 200 to 599; 200 if never set.  The last one counts. */
+/* From 200 to 599; if never set, 200, or in a filter that of the original.
+ * The last one counts. */
 int hl_http_set_status(hl_http_response_t *resp, unsigned status);
 
 /*
@@ -149,6 +171,12 @@ int hl_http_set_status(hl_http_response_t *resp, unsigned status);
  * without it.
  */
 int hl_http_add_header(hl_http_response_t *resp, const char *name,
+    const char *value);
+
+/* Removes all headers of this name, in whatever case, that were added before,
+ * in a filter also those of the original.  Sets one in their place. */
+int hl_http_remove_header(hl_http_response_t *resp, const char *name);
+int hl_http_set_header(hl_http_response_t *resp, const char *name,
     const char *value);
 
 /* Appends to the body, any bytes, any number of times. */

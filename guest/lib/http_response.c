@@ -78,6 +78,38 @@ hl_http_add_header(hl_http_response_t *resp, const char *name,
 
 
 int
+hl_http_remove_header(hl_http_response_t *resp, const char *name)
+{
+    void    *record;
+    size_t   len;
+
+    len = strlen(name);
+    record = resp->begun ? NULL : hl_record_add(HL_REC_REMOVE_HEADER, len);
+
+    if (record == NULL) {
+        resp->failed = true;
+        return -1;
+    }
+
+    memcpy(record, name, len);
+
+    return 0;
+}
+
+
+int
+hl_http_set_header(hl_http_response_t *resp, const char *name,
+    const char *value)
+{
+    if (hl_http_remove_header(resp, name) != 0) {
+        return -1;
+    }
+
+    return hl_http_add_header(resp, name, value);
+}
+
+
+int
 hl_http_write(hl_http_response_t *resp, const void *data, size_t len)
 {
     (void) resp;

@@ -328,12 +328,28 @@ test_sink_body(void *data, const void *bytes, size_t len, hl_error_t *err)
 }
 
 
+static hl_status_t
+test_sink_remove_header(void *data, const char *name, size_t name_len,
+    hl_error_t *err)
+{
+    (void) data;
+    (void) err;
+
+    test_seen.removed++;
+    test_copy(test_seen.removed_name, sizeof(test_seen.removed_name), name,
+              name_len);
+
+    return HL_OK;
+}
+
+
 const hl_sink_t  test_sink = {
     .log = test_sink_log,
     .print = test_sink_print,
     .status = test_sink_status,
     .header = test_sink_header,
-    .body = test_sink_body
+    .body = test_sink_body,
+    .remove_header = test_sink_remove_header
 };
 
 

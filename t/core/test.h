@@ -94,6 +94,8 @@ typedef struct {
     unsigned  headers;
     char      name[64];                 /* of the last one */
     char      value[64];
+    unsigned  removed;                  /* headers */
+    char      removed_name[64];         /* of the last one */
     size_t    body_len;
     char      body[256];                /* the start of it */
 } test_seen_t;

@@ -283,6 +283,8 @@ record_belongs_to_its_phases(void **state)
           sizeof(header), "n\0\0", 3, HL_OK },
         { HL_REC_BODY, HL_PHASE_HTTP, HL_HYPERCALL_PARK, "body", 4, "", 0,
           HL_OK },
+        { HL_REC_REMOVE_HEADER, HL_PHASE_HTTP, HL_HYPERCALL_PARK, "name", 4,
+          "", 0, HL_OK },
         { HL_REC_RESULT, HL_PHASE_TYPED, HL_HYPERCALL_PARK, &value,
           sizeof(value), "", 0, HL_OK },
         { HL_REC_ERROR, HL_PHASE_TYPED|HL_PHASE_HTTP, HL_HYPERCALL_PARK,

@@ -174,6 +174,18 @@ short_header_record_is_refused(void **state)
 }
 
 
+static void
+removal_of_a_header_is_handed_over(void **state)
+{
+    (void) state;
+
+    put_record(HL_REC_REMOVE_HEADER, "Name", 4, "", 0);
+    assert_ok(take_http());
+    assert_int_equal(test_seen.removed, 1);
+    assert_string_equal(test_seen.removed_name, "Name");
+}
+
+
 static hl_status_t
 refuse_body(void *data, const void *bytes, size_t len, hl_error_t *err)
 {
@@ -222,6 +234,7 @@ what_no_sink_wants_is_dropped(void **state)
     put_record(HL_REC_PRINT, "abc", 3, "", 0);
     put_record(HL_REC_STATUS, &status, sizeof(status), "", 0);
     put_record(HL_REC_HEADER, &header, sizeof(header), "\0", 2);
+    put_record(HL_REC_REMOVE_HEADER, "abc", 3, "", 0);
     put_record(HL_REC_BODY, "abc", 3, "", 0);
 
     area.bindings.sink = &none;
@@ -421,6 +434,7 @@ main(void)
         test_area(header_is_handed_over),
         test_area(header_past_the_record_is_refused),
         test_area(short_header_record_is_refused),
+        test_area(removal_of_a_header_is_handed_over),
         test_area(error_of_the_sink_ends_the_call),
         test_area(what_no_sink_wants_is_dropped),
 

@@ -134,6 +134,138 @@ nothing_of_the_call_before_is_seen(void **state)
 }
 
 
+static hl_status_t
+original_header(const char *name, const char *value)
+{
+    return hl_call_http_original_header(test_sb, name, strlen(name), value,
+                                        strlen(value), &test_err);
+}
+
+
+static void
+original_response_arrives(void **state)
+{
+    void  *room;
+
+    (void) state;
+
+    http_begin("original");
+    assert_ok(http_field(HL_HTTP_URI, "/abc"));
+    assert_ok(http_header("Content-Type", "of the request"));
+    assert_ok(hl_call_http_original(test_sb, 404, &test_err));
+    assert_ok(original_header("Server", "x"));
+    assert_ok(original_header("Content-Type", "text/html"));
+    assert_ok(original_header("Empty", ""));
+    assert_ok(hl_call_http_body(test_sb, 3, &room, &test_err));
+    memcpy(room, "abc", 3);
+    http_finish();
+
+    assert_string_equal(test_seen.body,
+                        "status=404\nheader Server=x\n"
+                        "header Content-Type=text/html\nheader Empty=\n"
+                        "type=text/html\n");
+}
+
+
+static void
+original_response_need_not_have_headers(void **state)
+{
+    (void) state;
+
+    http_begin("original");
+    assert_ok(hl_call_http_original(test_sb, 200, &test_err));
+    http_finish();
+
+    assert_string_equal(test_seen.body, "status=200\ntype=(none)\n");
+}
+
+
+static void
+call_without_an_original_has_none(void **state)
+{
+    (void) state;
+
+    http_begin("original");
+    assert_ok(http_header("Content-Type", "text/html"));
+    http_finish();
+
+    assert_string_equal(test_seen.body, "status=0\ntype=(none)\n");
+}
+
+
+static void
+original_comes_once_between_headers_and_body(void **state)
+{
+    void  *room;
+
+    (void) state;
+
+    http_begin("original");
+    assert_ok(hl_call_http_original(test_sb, 200, &test_err));
+    assert_status(hl_call_http_original(test_sb, 200, &test_err),
+                  HL_ERR_ARGUMENT);
+    assert_status(http_header("A", "b"), HL_ERR_ARGUMENT);
+    assert_ok(original_header("A", "b"));
+    assert_ok(hl_call_http_body(test_sb, 1, &room, &test_err));
+    assert_status(original_header("A", "b"), HL_ERR_ARGUMENT);
+    assert_status(hl_call_http_original(test_sb, 200, &test_err),
+                  HL_ERR_ARGUMENT);
+}
+
+
+static void
+original_headers_share_the_room_for_metadata(void **state)
+{
+    char    *bytes;
+    size_t   len;
+
+    (void) state;
+
+    bytes = calloc(1, CALL_HEADERS);
+    assert_non_null(bytes);
+
+    http_begin("original");
+    assert_ok(hl_call_http_header(test_sb, "X", 1, bytes, CALL_HEADERS / 2,
+                                  &test_err));
+    assert_ok(hl_call_http_original(test_sb, 200, &test_err));
+    assert_status(hl_call_http_original_header(test_sb, "Y", 1, bytes,
+                                               CALL_HEADERS / 2, &test_err),
+                  HL_ERR_METADATA_TOO_LARGE);
+    assert_string_equal(test_err.text, "the request's URI and headers, with "
+                                       "those of the response, are over the "
+                                       "room of 32768 bytes");
+
+    for (len = CALL_HEADERS / 2; len > 0; len--) {
+        if (hl_call_http_original_header(test_sb, "Y", 1, bytes, len,
+                                         &test_err)
+            == HL_OK)
+        {
+            break;
+        }
+    }
+
+    assert_true(len > CALL_HEADERS / 2 - 256);
+
+    free(bytes);
+}
+
+
+static void
+headers_are_removed_and_set(void **state)
+{
+    (void) state;
+
+    http_begin("change");
+    http_finish();
+
+    assert_int_equal(test_seen.removed, 2);
+    assert_string_equal(test_seen.removed_name, "X-Set");
+    assert_int_equal(test_seen.headers, 1);
+    assert_string_equal(test_seen.name, "X-Set");
+    assert_string_equal(test_seen.value, "value");
+}
+
+
 static void
 body_comes_back(void **state)
 {
@@ -401,6 +533,12 @@ main(void)
         test_sandbox(what_is_not_given_is_empty),
         test_sandbox(message_says_its_size),
         test_sandbox(nothing_of_the_call_before_is_seen),
+        test_sandbox(original_response_arrives),
+        test_sandbox(original_response_need_not_have_headers),
+        test_sandbox(call_without_an_original_has_none),
+        test_sandbox(original_comes_once_between_headers_and_body),
+        test_sandbox(original_headers_share_the_room_for_metadata),
+        test_sandbox(headers_are_removed_and_set),
         test_sandbox(body_comes_back),
         test_sandbox(body_fills_the_input_but_for_the_headers),
         test_sandbox(body_over_the_room_is_too_large),

@@ -52,6 +52,39 @@ dump(const hl_http_request_t *req, hl_http_response_t *resp)
 }
 
 
+/* The original response as text. */
+
+static void
+original(const hl_http_request_t *req, hl_http_response_t *resp)
+{
+    hl_http_view_t    value;
+    hl_http_header_t  h = { 0 };
+
+    hl_http_printf(resp, "status=%u\n", hl_http_original_status(req));
+
+    while (hl_http_original_next_header(req, &h)) {
+        hl_http_printf(resp, "header %s=%s\n", h.name.data, h.value.data);
+    }
+
+    value = hl_http_original_header(req, "content-type");
+
+    hl_http_printf(resp, "type=%s\n",
+                   value.data != NULL ? value.data : "(none)");
+}
+
+
+/* Headers that are removed, and set. */
+
+static void
+change(const hl_http_request_t *req, hl_http_response_t *resp)
+{
+    (void) req;
+
+    hl_http_remove_header(resp, "X-Removed");
+    hl_http_set_header(resp, "X-Set", "value");
+}
+
+
 /* The header that the arguments name, in whatever case. */
 
 static void
@@ -250,6 +283,8 @@ probe_http_register(void)
 {
     hl_http_register("echo", echo);
     hl_http_register("dump", dump);
+    hl_http_register("original", original);
+    hl_http_register("change", change);
     hl_http_register("header", header);
     hl_http_register("headers", headers);
     hl_http_register("long_header", long_header);

@@ -18,9 +18,10 @@ package HL::Nginx;
 # nothing alarming was logged, nothing is left behind.
 #
 # Environment: TEST_NGINX_BINARY, TEST_NGINX_MODULE, TEST_NGINX_BUILD (the
-# build folder), TEST_NGINX_GLOBALS (for the main context), TEST_NGINX_LEAVE
-# (keep the directory), TEST_NGINX_CATLOG (print the error log),
-# TEST_NGINX_SANITIZED (the module was built with sanitizers: see t/asan.mk).
+# build folder), TEST_NGINX_GLOBALS (for the main context),
+# TEST_NGINX_GLOBALS_HTTP (for http), TEST_NGINX_LEAVE (keep the directory),
+# TEST_NGINX_CATLOG (print the error log), TEST_NGINX_SANITIZED (the module was
+# built with sanitizers: see t/asan.mk).
 
 use strict;
 use warnings;
@@ -143,6 +144,7 @@ sub configure {
     my $dir = $self->dir;
     my $user = $> == 0 ? 'user ' . USER . ';' : '';
     my $globals = $ENV{TEST_NGINX_GLOBALS} || '';
+    my $globals_http = $ENV{TEST_NGINX_GLOBALS_HTTP} || '';
     my $check = $self->{check_restore} ? 'hyperlight_check_restore on;' : '';
 
     for my $section (qw(main http server)) {
@@ -174,6 +176,7 @@ http {
     access_log off;
     $temp
     $check
+    $globals_http
     include http.conf;
 
     server {
