@@ -46,6 +46,7 @@ my $nginx = HL::Nginx->new(http => <<"EOT", server => <<'EOT');
 hyperlight_guest attack {
     binary $build/t/core/guests/attack.elf;
     sandboxes 1 1;
+    host_call_limit 1000000;
     cpu_limit 2s;
     timeout 5s;
 }
