@@ -312,6 +312,18 @@ fuzz_metric(void *data, hl_metric_kind_t kind, const char *name,
 
 
 static hl_status_t
+fuzz_remove_header(void *data, const char *name, size_t name_len,
+    hl_error_t *err)
+{
+    (void) data;
+
+    fuzz_touch(name, name_len);
+
+    return fuzz_fails_at_times(name_len, err);
+}
+
+
+static hl_status_t
 fuzz_admit(void *data, const char *name, uint32_t id, hl_error_t *err)
 {
     (void) data;
@@ -343,7 +355,8 @@ static const hl_sink_t  fuzz_sink = {
     fuzz_header,
     fuzz_body,
     fuzz_metric,
-    fuzz_admit
+    fuzz_admit,
+    fuzz_remove_header
 };
 
 static const hl_services_t  fuzz_services = {
