@@ -79,8 +79,8 @@ static calls_case_t  calls_cases[] = {
     CALLS_CASE("core.heap_8m", calls_restore, 32, 8),
     CALLS_CASE("core.heap_64m", calls_restore, 32, 64),
     CALLS_CASE("core.heap_256m", calls_restore, 32, 256),
-    CALLS_CASE("core.sha256", calls_sha256, 48, 1),
-    CALLS_CASE("core.sha256_native", calls_sha256_native, 48, 1),
+    CALLS_CASE("core.sha256", calls_sha256, 64, 1),
+    CALLS_CASE("core.sha256_native", calls_sha256_native, 64, 1),
     CALLS_CASE("core.mandelbrot", calls_mandelbrot, 352, 1),
     CALLS_CASE("core.mandelbrot_native", calls_mandelbrot_native, 352, 1)
 };

@@ -2,7 +2,8 @@
  * Copyright (C) the Hyperlight for nginx authors
  *
  * jobs.c: plain C, written to be compared, not to be fast: no instruction
- * that only some CPUs have.
+ * that only some CPUs have, and nothing of a C library in the inner loops,
+ * since a guest's is another one.
  */
 
 #include <string.h>
@@ -64,8 +65,13 @@ jobs_sha256_block(uint32_t state[8], const uint8_t *p)
              ^ jobs_rotate(s[0], 22);
         t2 += (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
 
-        memmove(s + 1, s, 7 * sizeof(s[0]));
-        s[4] += t1;
+        s[7] = s[6];
+        s[6] = s[5];
+        s[5] = s[4];
+        s[4] = s[3] + t1;
+        s[3] = s[2];
+        s[2] = s[1];
+        s[1] = s[0];
         s[0] = t1 + t2;
     }
 
