@@ -1,14 +1,19 @@
 # What a request costs on this machine: "make bench".
 
-bench_programs := $(B)/bench/core-bench $(B)/bench/http-load
-bench_guests := $(B)/bench/bench.elf $(B)/bench/small.elf
+bench_programs := $(addprefix $(B)/bench/,core-bench http-load cgi)
+bench_guests := $(B)/bench/large.elf $(B)/bench/small.elf
+
+BENCH_PARTS ?= core compare scale loop
 
 .PHONY: bench
 
-# Both run, so that one that misses a target does not hide the other.
-bench: all $(bench_programs) $(bench_guests) $(B)/t/guests/work.elf
-	@status=0; for part in bench loop; do \
-	    TEST_NGINX_BUILD=$(B) QUICK=$(QUICK) t/bench/$$part.pl \
+# All of them run, so that one that fails does not hide the others.  The
+# summary fails if a target is missed, unless QUICK=1.
+bench: all $(bench_programs) $(bench_guests) $(B)/t/guests/work.elf \
+       | $(BENCH_PACKAGES)
+	@status=0; for part in $(BENCH_PARTS) summary; do \
+	    TEST_NGINX_BUILD=$(B) QUICK=$(QUICK) PASTE=$(PASTE) \
+	        t/bench/$$part.pl \
 	    || status=1; \
 	done; exit $$status
 
@@ -23,6 +28,11 @@ $(B)/bench/core-bench: t/bench/core-bench.c t/bench/core-calls.c \
 $(B)/bench/http-load: t/bench/http-load.c | $(PACKAGES)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CORE_WARNINGS) -O2 -g -o $@ $<
+
+$(B)/bench/cgi: t/bench/compare/cgi.c t/bench/jobs.c t/bench/jobs.h \
+                | $(PACKAGES)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CORE_WARNINGS) -O2 -g -o $@ $(filter %.c,$^)
 
 $(bench_guests): t/bench/guests/bench.c t/bench/jobs.c t/bench/jobs.h \
                  $(guest_link) $(guest_headers)

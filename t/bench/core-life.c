@@ -115,7 +115,7 @@ bench_life(const char *small)
 }
 
 
-/* ---- interrupt ----------------------------------------------------------- */
+/* ---- interrupt --------------------------------------------------------- */
 
 static hl_interrupt_t  *life_interrupt;
 static _Atomic double   life_killed;
@@ -197,7 +197,7 @@ bench_interrupt(const char *small)
 }
 
 
-/* ---- memory -------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------ */
 
 /* In KiB: of /proc/self/smaps_rollup, all lines that begin so. */
 static double

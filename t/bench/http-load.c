@@ -145,7 +145,9 @@ load_head(load_connection_t *c)
     }
 
     if (strncmp(c->head, "HTTP/1.1 200", 12) != 0) {
-        load_fail("an answer is not 200");
+        fprintf(stderr, "http-load: %.*s after %ld answers\n",
+                (int) strcspn(c->head, "\r"), c->head, load_done);
+        exit(1);
     }
 
     length = strcasestr(c->head, "\r\nContent-Length:");
