@@ -48,6 +48,11 @@ PACKAGE_LIST += chromium        # and a browser, for the status page
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
 LINT_PACKAGE_LIST += libclang-rt-dev  # sanitizers and libFuzzer: make fuzz
 
+BENCH_PACKAGE_LIST += libnginx-mod-http-js   # what people use instead: njs
+BENCH_PACKAGE_LIST += libnginx-mod-http-lua  # and Lua,
+BENCH_PACKAGE_LIST += lua-cjson              # with its usual JSON library,
+BENCH_PACKAGE_LIST += fcgiwrap               # and a process per request
+
 DEB_PACKAGE_LIST += debhelper   # builds the packages
 
 DEB_TEST_PACKAGE_LIST += debootstrap    # a clean system for them
@@ -56,11 +61,13 @@ DEB_TEST_PACKAGE_LIST += lintian        # knows what packages should be
 # Fragments have $(PACKAGES) as an order-only prerequisite of their builds.
 PACKAGES := $(B)/packages.stamp
 LINT_PACKAGES := $(B)/lint-packages.stamp
+BENCH_PACKAGES := $(B)/bench-packages.stamp
 DEB_PACKAGES := $(B)/deb-packages.stamp
 DEB_TEST_PACKAGES := $(B)/deb-test-packages.stamp
 
 $(PACKAGES): list = $(PACKAGE_LIST)
 $(LINT_PACKAGES): list = $(LINT_PACKAGE_LIST)
+$(BENCH_PACKAGES): list = $(BENCH_PACKAGE_LIST)
 $(DEB_PACKAGES): list = $(DEB_PACKAGE_LIST)
 $(DEB_TEST_PACKAGES): list = $(DEB_TEST_PACKAGE_LIST)
 
@@ -83,7 +90,8 @@ endef
 export INSTALL_PACKAGES
 
 # apt is called only when a package is missing.
-$(PACKAGES) $(LINT_PACKAGES) $(DEB_PACKAGES) $(DEB_TEST_PACKAGES): Makefile
+$(PACKAGES) $(LINT_PACKAGES) $(BENCH_PACKAGES) $(DEB_PACKAGES) \
+$(DEB_TEST_PACKAGES): Makefile
 	@set -e; missing=; root=; \
 	for package in $(list); do \
 	    case $$(dpkg-query -W -f '$${db:Status-Status}' $$package \
@@ -161,7 +169,8 @@ lint: lint-core lint-guests guest-warnings tools-warnings module-lint
 lint-core lint-guests guest-warnings tools-warnings module-lint: \
     | $(PACKAGES) $(LINT_PACKAGES)
 
-lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c) \
+lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c \
+                                t/bench/compare/*.c t/cost/*.c) \
                      $(fuzz_lint)
 lint-core:
 	@set -e; for cc in gcc clang; do \
@@ -195,7 +204,7 @@ help:
 	@echo 'make asan       tests of the module under sanitizers'
 	@echo 'make test-nginx-newest'
 	@echo '                those of nginx, with the newest one of Debian'
-	@echo 'make bench      what a request costs on this machine'
+	@echo 'make bench      what a request costs on this machine; QUICK=1'
 	@echo 'make fuzz       fuzz targets, TIME=600 seconds each; fuzz-short'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'

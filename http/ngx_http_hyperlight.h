@@ -445,8 +445,8 @@ void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
 
 /*
- * All of a call, within one slice of CPU time: what ctx->finish() would get.  Its sandbox
- * is released, and not settled.
+ * All of a call, within one slice of CPU time: what ctx->finish() would get.
+ * Its sandbox is released, and not settled.
  */
 ngx_int_t ngx_http_hyperlight_call_now(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_slice_handler(ngx_event_t *ev);

@@ -1,45 +1,42 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * core-bench.c: what a call costs through core, beside the floor.
+ * core-bench.c: what core costs, beside the floor.
  *
- *     core-bench bench.elf     rounds of the floor and of calls, interleaved
- *     core-bench floor         the floor alone, in CPU time
+ *     core-bench calls LARGE SMALL     calls, restores, host calls, compute
+ *     core-bench life SMALL            create, evolve, snapshot, ...
+ *     core-bench interrupt SMALL       from hl_interrupt_kill() to the end
+ *     core-bench memory SMALL KERNEL   of 64 further sandboxes
+ *     core-bench floor                 the floor alone
+ *
+ * LARGE and SMALL are guests/bench.c with 16 MiB and 1 MiB of data; KERNEL is
+ * a file that says how much memory the kernel has, a cgroup's, or "-".
+ * QUICK=1 in the environment: fewer rounds.
  *
  * Prints one JSON object a line: name, median and p99 of single trips in
- * microseconds of real time, min and cpu of a round's mean in CPU time.
+ * microseconds of real time, cpu and cpu_min of a round's mean in CPU time,
+ * rounds: all of these means in their order, so that ratios can be taken
+ * within one round.
  */
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench.h"
 #include "floor.h"
-#include "hyperlight.h"
 
 
-#define BENCH_ROUNDS   15
-#define BENCH_BATCH    400
-#define BENCH_SAMPLES  (BENCH_ROUNDS * BENCH_BATCH)
+#define BENCH_FLOOR_ROUNDS  5
+#define BENCH_FLOOR_BATCH   400
 
 
-/* Each case has a sandbox of its own, since each has a hot set of its own. */
-typedef struct {
-    const char    *name;
-    int32_t        pages;               /* -1: the floor */
-    hl_sandbox_t  *sandbox;
-    double         samples[BENCH_SAMPLES];
-    double         cpu[BENCH_ROUNDS];
-} bench_t;
+hl_host_t  *bench_host;
+int         bench_quick;
 
 
-static hl_host_t      *bench_host;
-static hl_snapshot_t  *bench_snapshot;
-
-
-static double
+double
 bench_clock(clockid_t id)
 {
     struct timespec  ts;
@@ -47,6 +44,101 @@ bench_clock(clockid_t id)
     (void) clock_gettime(id, &ts);
 
     return (double) ts.tv_sec * 1e6 + (double) ts.tv_nsec * 1e-3;
+}
+
+
+void
+bench_check(hl_status_t status, const hl_error_t *err)
+{
+    if (status != HL_OK) {
+        fprintf(stderr, "core-bench: %s\n", err->text);
+        exit(1);
+    }
+}
+
+
+static hl_status_t
+bench_nothing(void *data, const hl_value_t *args, size_t n,
+    hl_value_t *result, hl_error_t *err)
+{
+    (void) data;
+    (void) args;
+    (void) n;
+    (void) err;
+
+    result->type = HL_TYPE_INT;
+    result->v.i32 = 1;
+
+    return HL_OK;
+}
+
+
+void
+bench_config(hl_config_t *config, size_t heap)
+{
+    static const hl_host_function_t  functions[] = {
+        { "Nothing", HL_TYPE_INT, 0, { 0 }, bench_nothing }
+    };
+
+    hl_config_init(config);
+    config->heap = heap;
+    config->functions = functions;
+    config->function_count = 1;
+}
+
+
+hl_snapshot_t *
+bench_open(const char *path, size_t heap)
+{
+    hl_error_t      err;
+    hl_guest_t     *guest;
+    hl_config_t     config;
+    hl_sandbox_t   *sandbox;
+    hl_snapshot_t  *snapshot;
+
+    bench_config(&config, heap);
+
+    bench_check(hl_guest_open(&guest, path, &err), &err);
+    bench_check(hl_sandbox_create(&sandbox, bench_host, guest, &config, &err),
+                &err);
+    bench_check(hl_sandbox_evolve(sandbox, 5 * BENCH_SECOND, &err), &err);
+    bench_check(hl_snapshot_create(&snapshot, sandbox, &err), &err);
+
+    hl_sandbox_destroy(sandbox);
+    hl_guest_destroy(guest);
+
+    return snapshot;
+}
+
+
+hl_sandbox_t *
+bench_sandbox(hl_snapshot_t *snapshot)
+{
+    hl_error_t     err;
+    hl_sandbox_t  *sandbox;
+
+    bench_check(hl_sandbox_from_snapshot(&sandbox, bench_host, snapshot,
+                                         &err), &err);
+
+    return sandbox;
+}
+
+
+int32_t
+bench_call(hl_sandbox_t *sb, const char *function, int32_t arg)
+{
+    hl_value_t  value;
+    hl_error_t  err;
+
+    memset(&value, 0, sizeof(value));
+    value.type = HL_TYPE_INT;
+    value.v.i32 = arg;
+
+    bench_check(hl_call_typed(sb, NULL, function, HL_TYPE_INT, &value, 1,
+                              NULL, &err), &err);
+    bench_check(hl_sandbox_finish(sb, 60 * BENCH_SECOND, &err), &err);
+
+    return hl_call_result(sb)->v.i32;
 }
 
 
@@ -62,143 +154,92 @@ bench_compare(const void *a, const void *b)
 }
 
 
-static void
-bench_check(hl_status_t status, const hl_error_t *err)
+void
+bench_print(const char *name, double *samples, size_t n, double *cpu,
+    size_t rounds)
 {
-    if (status != HL_OK) {
-        fprintf(stderr, "core-bench: %s\n", err->text);
-        exit(1);
-    }
-}
+    size_t  i;
 
+    qsort(samples, n, sizeof(double), bench_compare);
 
-static void
-bench_open(const char *path)
-{
-    int            fd;
-    hl_error_t     err;
-    hl_guest_t    *guest;
-    hl_config_t    config;
-    hl_sandbox_t  *sandbox;
+    printf("{\"name\":\"%s\",\"median\":%.3f,\"p99\":%.3f,\"rounds\":[",
+           name, samples[n / 2], samples[n * 99 / 100]);
 
-    hl_config_init(&config);
-
-    bench_check(hl_kvm_open(&fd, HL_KVM_DEVICE, &err), &err);
-    bench_check(hl_host_create(&bench_host, fd, SIGRTMIN, &err), &err);
-    bench_check(hl_guest_open(&guest, path, &err), &err);
-    bench_check(hl_sandbox_create(&sandbox, bench_host, guest, &config, &err),
-                &err);
-    bench_check(hl_sandbox_evolve(sandbox, 1000000000, &err), &err);
-    bench_check(hl_snapshot_create(&bench_snapshot, sandbox, &err), &err);
-}
-
-
-static void
-bench_call(hl_sandbox_t *sb, int32_t pages)
-{
-    hl_value_t  arg;
-    hl_error_t  err;
-
-    memset(&arg, 0, sizeof(arg));
-    arg.type = HL_TYPE_INT;
-    arg.v.i32 = pages;
-
-    bench_check(hl_call_typed(sb, NULL, "dirty", HL_TYPE_INT, &arg, 1, NULL,
-                              &err), &err);
-    bench_check(hl_sandbox_finish(sb, 1000000000, &err), &err);
-
-    if (hl_call_result(sb)->v.i32 != pages) {
-        fprintf(stderr, "core-bench: wrong result\n");
-        exit(1);
+    for (i = 0; i < rounds; i++) {
+        printf("%s%.3f", i > 0 ? "," : "", cpu[i]);
     }
 
-    bench_check(hl_sandbox_restore(sb, bench_snapshot, &err), &err);
+    qsort(cpu, rounds, sizeof(double), bench_compare);
+
+    printf("],\"cpu\":%.3f,\"cpu_min\":%.3f,\"unit\":\"us\"}\n",
+           cpu[rounds / 2], cpu[0]);
 }
 
 
 static void
-bench_round(bench_t *b, int round)
+bench_floor(void)
 {
-    int     i;
-    double  cpu, before;
+    int     round, i;
+    double  cpu[BENCH_FLOOR_ROUNDS], cpu_before, before;
 
-    cpu = bench_clock(CLOCK_THREAD_CPUTIME_ID);
+    static double  samples[BENCH_FLOOR_ROUNDS * BENCH_FLOOR_BATCH];
 
-    for (i = 0; i < BENCH_BATCH; i++) {
-        before = bench_clock(CLOCK_MONOTONIC);
+    for (round = 0; round < BENCH_FLOOR_ROUNDS; round++) {
+        cpu_before = bench_clock(CLOCK_THREAD_CPUTIME_ID);
 
-        if (b->pages == -1) {
+        for (i = 0; i < BENCH_FLOOR_BATCH; i++) {
+            before = bench_clock(CLOCK_MONOTONIC);
             floor_trip();
-
-        } else {
-            bench_call(b->sandbox, b->pages);
+            samples[round * BENCH_FLOOR_BATCH + i] =
+                                    bench_clock(CLOCK_MONOTONIC) - before;
         }
 
-        b->samples[round * BENCH_BATCH + i] =
-                                    bench_clock(CLOCK_MONOTONIC) - before;
+        cpu[round] = (bench_clock(CLOCK_THREAD_CPUTIME_ID) - cpu_before)
+                     / BENCH_FLOOR_BATCH;
     }
 
-    b->cpu[round] = (bench_clock(CLOCK_THREAD_CPUTIME_ID) - cpu)
-                    / BENCH_BATCH;
-}
-
-
-static void
-bench_print(bench_t *b)
-{
-    qsort(b->samples, BENCH_SAMPLES, sizeof(double), bench_compare);
-    qsort(b->cpu, BENCH_ROUNDS, sizeof(double), bench_compare);
-
-    printf("{\"name\":\"%s\",\"median\":%.2f,\"p99\":%.2f,\"cpu\":%.2f,"
-           "\"cpu_min\":%.2f,\"unit\":\"us\"}\n", b->name,
-           b->samples[BENCH_SAMPLES / 2], b->samples[BENCH_SAMPLES * 99 / 100],
-           b->cpu[BENCH_ROUNDS / 2], b->cpu[0]);
+    bench_print("core.floor", samples,
+                BENCH_FLOOR_ROUNDS * BENCH_FLOOR_BATCH, cpu,
+                BENCH_FLOOR_ROUNDS);
 }
 
 
 int
 main(int argc, char **argv)
 {
-    int         round;
-    size_t      i, n;
-    hl_error_t  err;
+    int          fd;
+    const char  *part;
+    hl_error_t   err;
 
-    static bench_t  benches[] = {
-        { "core.floor", -1, NULL, { 0 }, { 0 } },
-        { "core.call_restore_1", 1, NULL, { 0 }, { 0 } },
-        { "core.call_restore_32", 32, NULL, { 0 }, { 0 } },
-        { "core.call_restore_128", 128, NULL, { 0 }, { 0 } }
-    };
+    part = argc > 1 ? argv[1] : "";
+    bench_quick = getenv("QUICK") != NULL && *getenv("QUICK") != '\0';
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: core-bench bench.elf | floor\n");
+    if (strcmp(part, "floor") == 0 || strcmp(part, "calls") == 0) {
+        floor_open();
+    }
+
+    bench_check(hl_kvm_open(&fd, HL_KVM_DEVICE, &err), &err);
+    bench_check(hl_host_create(&bench_host, fd, SIGRTMIN, &err), &err);
+
+    if (strcmp(part, "floor") == 0) {
+        bench_floor();
+
+    } else if (strcmp(part, "calls") == 0 && argc == 4) {
+        bench_calls(argv[2], argv[3]);
+
+    } else if (strcmp(part, "life") == 0 && argc == 3) {
+        bench_life(argv[2]);
+
+    } else if (strcmp(part, "interrupt") == 0 && argc == 3) {
+        bench_interrupt(argv[2]);
+
+    } else if (strcmp(part, "memory") == 0 && argc == 4) {
+        bench_memory(argv[2], argv[3]);
+
+    } else {
+        fprintf(stderr, "usage: core-bench calls LARGE SMALL | life SMALL"
+                " | interrupt SMALL | memory SMALL KERNEL | floor\n");
         return 2;
-    }
-
-    floor_open();
-    n = 1;
-
-    if (strcmp(argv[1], "floor") != 0) {
-        bench_open(argv[1]);
-        n = sizeof(benches) / sizeof(benches[0]);
-
-        for (i = 1; i < n; i++) {
-            bench_check(hl_sandbox_from_snapshot(&benches[i].sandbox,
-                                                 bench_host, bench_snapshot,
-                                                 &err), &err);
-        }
-    }
-
-    /* the first round is for learning the hot set, and not kept */
-
-    for (round = -1; round < BENCH_ROUNDS; round++) {
-        for (i = 0; i < n; i++) {
-            bench_round(&benches[i], round < 0 ? 0 : round);
-        }
-    }
-
-    for (i = 0; i < n; i++) {
-        bench_print(&benches[i]);
     }
 
     return 0;

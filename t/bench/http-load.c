@@ -1,13 +1,14 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * http-load.c: a client that costs little: N GET requests over one
- * keepalive connection to 127.0.0.1, one after the other.
+ * http-load.c: a client that costs little: N requests over keepalive
+ * connections to 127.0.0.1, on each one after the other.
  *
- *     http-load PORT PATH COUNT
+ *     http-load [-b FILE] [-c CONNECTIONS] [-n HEADERS] PORT PATH COUNT
  *
- * Prints one JSON object: median and p99 in microseconds.  Any answer but 200
- * with a Content-Length ends it.
+ * With a FILE they are POST requests of it.  Prints one JSON object: median
+ * and p99 in microseconds, requests per second, bytes of an answer's body.
+ * Any answer but 200 with a Content-Length ends it.
  */
 
 #define _GNU_SOURCE
@@ -20,12 +21,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 
-#define LOAD_COUNT_MAX  1000000
+#define LOAD_COUNT_MAX        1000000
+#define LOAD_CONNECTIONS_MAX  1000
+#define LOAD_BODY_MAX         (4u << 20)
+#define LOAD_HEAD_MAX         4096
+
+
+typedef struct {
+    int      fd;
+    char     head[LOAD_HEAD_MAX];
+    size_t   have;              /* of the answer */
+    size_t   want;              /* 0: not known yet */
+    double   began;
+} load_connection_t;
+
+
+static char    *load_request;
+static size_t   load_request_len;
+static size_t   load_body;              /* of an answer */
+static double  *load_samples;
+static long     load_count, load_begun, load_done;
 
 
 static double
@@ -85,86 +106,256 @@ load_connect(int port)
 }
 
 
-/* Reads one answer, whole. */
 static void
-load_answer(int fd)
+load_begin(load_connection_t *c)
 {
-    char     buf[65536], *end, *length;
-    size_t   have, want;
+    size_t   sent;
     ssize_t  n;
 
-    have = 0;
-    want = 0;
+    load_begun++;
+    c->have = 0;
+    c->want = 0;
+    c->began = load_now();
 
-    do {
-        n = read(fd, buf + have, sizeof(buf) - 1 - have);
+    for (sent = 0; sent < load_request_len; sent += (size_t) n) {
+        n = write(c->fd, load_request + sent, load_request_len - sent);
+
         if (n <= 0) {
-            load_fail("the connection was closed, or the answer too large");
+            load_fail("the connection was closed");
+        }
+    }
+}
+
+
+/* The answer's head is in c->head, as far as it fits. */
+static void
+load_head(load_connection_t *c)
+{
+    char  *end, *length;
+
+    c->head[c->have < LOAD_HEAD_MAX ? c->have : LOAD_HEAD_MAX - 1] = '\0';
+    end = strstr(c->head, "\r\n\r\n");
+
+    if (end == NULL) {
+        if (c->have >= LOAD_HEAD_MAX) {
+            load_fail("the head of an answer is too large");
         }
 
-        have += (size_t) n;
-        buf[have] = '\0';
+        return;
+    }
 
-        if (want == 0 && (end = strstr(buf, "\r\n\r\n")) != NULL) {
-            if (strncmp(buf, "HTTP/1.1 200", 12) != 0) {
-                load_fail("an answer is not 200");
-            }
+    if (strncmp(c->head, "HTTP/1.1 200", 12) != 0) {
+        fprintf(stderr, "http-load: %.*s after %ld answers\n",
+                (int) strcspn(c->head, "\r"), c->head, load_done);
+        exit(1);
+    }
 
-            length = strcasestr(buf, "\r\nContent-Length:");
-            if (length == NULL) {
-                load_fail("an answer has no Content-Length");
-            }
+    length = strcasestr(c->head, "\r\nContent-Length:");
+    if (length == NULL || length > end) {
+        load_fail("an answer has no Content-Length");
+    }
 
-            want = (size_t) (end + 4 - buf)
-                   + strtoul(length + sizeof("\r\nContent-Length:") - 1, NULL,
-                             10);
+    load_body = strtoul(length + sizeof("\r\nContent-Length:") - 1, NULL, 10);
+    c->want = (size_t) (end + 4 - c->head) + load_body;
+}
+
+
+/* Reads what is there; whether the answer is whole. */
+static int
+load_read(load_connection_t *c)
+{
+    size_t   keep;
+    ssize_t  n;
+
+    static char  buf[256 * 1024];
+
+    n = read(c->fd, buf, sizeof(buf));
+    if (n <= 0) {
+        load_fail("the connection was closed");
+    }
+
+    if (c->want == 0) {
+        keep = LOAD_HEAD_MAX - c->have;
+        keep = keep < (size_t) n ? keep : (size_t) n;
+        memcpy(c->head + c->have, buf, keep);
+    }
+
+    c->have += (size_t) n;
+
+    if (c->want == 0) {
+        load_head(c);
+    }
+
+    if (c->want == 0 || c->have < c->want) {
+        return 0;
+    }
+
+    load_samples[load_done++] = load_now() - c->began;
+
+    return 1;
+}
+
+
+static void
+load_many(int port, int connections)
+{
+    int                  epfd, i, n;
+    load_connection_t   *all, *c;
+    struct epoll_event   event, events[64];
+
+    all = calloc((size_t) connections, sizeof(load_connection_t));
+    epfd = epoll_create1(0);
+
+    if (all == NULL || epfd == -1) {
+        load_fail("no memory, or no epoll");
+    }
+
+    for (i = 0; i < connections; i++) {
+        all[i].fd = load_connect(port);
+        event.events = EPOLLIN;
+        event.data.ptr = &all[i];
+
+        if (epoll_ctl(epfd, EPOLL_CTL_ADD, all[i].fd, &event) == -1) {
+            load_fail("epoll_ctl() failed");
         }
-    } while (want == 0 || have < want);
+    }
+
+    for (i = 0; i < connections && load_begun < load_count; i++) {
+        load_begin(&all[i]);
+    }
+
+    while (load_done < load_count) {
+        n = epoll_wait(epfd, events, 64, -1);
+
+        for (i = 0; i < n; i++) {
+            c = events[i].data.ptr;
+
+            if (load_read(c) && load_begun < load_count) {
+                load_begin(c);
+            }
+        }
+    }
+
+    free(all);
+}
+
+
+static void
+load_one(int port)
+{
+    static load_connection_t  c;
+
+    c.fd = load_connect(port);
+
+    while (load_begun < load_count) {
+        load_begin(&c);
+
+        while (!load_read(&c)) {
+            /* void */
+        }
+    }
+}
+
+
+static void
+load_prepare(const char *path, const char *file, int headers)
+{
+    int      i;
+    char     *p;
+    FILE     *body;
+    size_t    len;
+
+    static char  bytes[LOAD_BODY_MAX];
+
+    len = 0;
+
+    if (file != NULL) {
+        body = fopen(file, "r");
+        if (body == NULL) {
+            load_fail("the file cannot be read");
+        }
+
+        len = fread(bytes, 1, sizeof(bytes), body);
+        (void) fclose(body);
+    }
+
+    load_request = malloc(LOAD_HEAD_MAX + len);
+    if (load_request == NULL || strlen(path) > 1024) {
+        load_fail("no memory, or a long path");
+    }
+
+    p = load_request;
+    p += sprintf(p, "%s %s HTTP/1.1\r\nHost: localhost\r\n"
+                 "User-Agent: http-load\r\nX-Name: bench\r\n",
+                 file != NULL ? "POST" : "GET", path);
+
+    for (i = 1; i <= headers && i < 64; i++) {
+        p += sprintf(p, "X-%d: value of %d\r\n", i, i);
+    }
+
+    if (file != NULL) {
+        p += sprintf(p, "Content-Type: text/plain\r\n"
+                     "Content-Length: %zu\r\n", len);
+    }
+
+    p += sprintf(p, "\r\n");
+    memcpy(p, bytes, len);
+
+    load_request_len = (size_t) (p - load_request) + len;
 }
 
 
 int
 main(int argc, char **argv)
 {
-    int      fd;
-    char     request[1024];
-    long     count, i;
-    double  *samples, before;
-    size_t   len;
+    int          option, connections, headers;
+    double       began, seconds;
+    const char  *file;
 
-    if (argc != 4) {
-        load_fail("usage: http-load PORT PATH COUNT");
-    }
+    connections = 1;
+    headers = 0;
+    file = NULL;
 
-    count = atol(argv[3]);
-    samples = malloc(sizeof(double) * LOAD_COUNT_MAX);
-
-    if (count < 1 || count > LOAD_COUNT_MAX || samples == NULL) {
-        load_fail("COUNT is from 1 to 1000000");
-    }
-
-    len = (size_t) snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\n"
-                            "Host: localhost\r\nUser-Agent: http-load\r\n"
-                            "X-Name: bench\r\n\r\n", argv[2]);
-    fd = load_connect(atoi(argv[1]));
-
-    for (i = 0; i < count; i++) {
-        before = load_now();
-
-        if (write(fd, request, len) != (ssize_t) len) {
-            load_fail("the connection was closed");
+    while ((option = getopt(argc, argv, "b:c:n:")) != -1) {
+        switch (option) {
+        case 'b': file = optarg; break;
+        case 'c': connections = atoi(optarg); break;
+        case 'n': headers = atoi(optarg); break;
+        default: load_fail("no such option");
         }
-
-        load_answer(fd);
-        samples[i] = load_now() - before;
     }
 
-    (void) close(fd);
-    qsort(samples, (size_t) count, sizeof(double), load_compare);
+    if (argc - optind != 3) {
+        load_fail("usage: http-load [-b FILE] [-c CONNECTIONS] [-n HEADERS]"
+                  " PORT PATH COUNT");
+    }
 
-    printf("{\"median\":%.2f,\"p99\":%.2f,\"unit\":\"us\"}\n",
-           samples[count / 2], samples[count * 99 / 100]);
-    free(samples);
+    load_count = atol(argv[optind + 2]);
+    load_samples = malloc(sizeof(double) * LOAD_COUNT_MAX);
+
+    if (load_count < 1 || load_count > LOAD_COUNT_MAX || load_samples == NULL
+        || connections < 1 || connections > LOAD_CONNECTIONS_MAX)
+    {
+        load_fail("COUNT is from 1 to 1000000, CONNECTIONS to 1000");
+    }
+
+    load_prepare(argv[optind + 1], file, headers);
+    began = load_now();
+
+    if (connections == 1) {
+        load_one(atoi(argv[optind]));
+
+    } else {
+        load_many(atoi(argv[optind]), connections);
+    }
+
+    seconds = (load_now() - began) / 1e6;
+    qsort(load_samples, (size_t) load_count, sizeof(double), load_compare);
+
+    printf("{\"median\":%.2f,\"p99\":%.2f,\"unit\":\"us\",\"rate\":%.1f,"
+           "\"body\":%zu}\n", load_samples[load_count / 2],
+           load_samples[load_count * 99 / 100], (double) load_count / seconds,
+           load_body);
 
     return 0;
 }

@@ -6,11 +6,9 @@
 # another location and of a short guest, idle and beside four guests that
 # spin for two seconds each, for slices of 10 ms and of 1 ms.
 #
-# Part of "make bench".  Prints a table, writes bench-loop.json into the build
-# folder, and fails if a target is missed: with slices of 10 ms another
-# location waits less than 3 of them longer, a short guest less than 4.  With
-# 1 ms the machine's noise is in the way of such a promise.  QUICK judges
-# nothing.
+# Part of "make bench".  The targets: with slices of 10 ms another location
+# waits less than 3 of them longer, a short guest less than 4.  With 1 ms the
+# machine's noise is in the way of such a promise.
 
 use strict;
 use warnings;
@@ -21,6 +19,7 @@ use Time::HiRes qw(time);
 
 use lib dirname(__FILE__) . '/../lib';
 
+use HL::Bench;
 use HL::Nginx;
 
 use constant {
@@ -31,7 +30,7 @@ use constant {
 my $quick = $ENV{QUICK};
 my $requests = $quick ? 100 : 400;
 my $build = HL::Nginx::build();
-my (@results, $missed);
+my @results;
 
 my %slice = (ten => 10, one => 1);
 
@@ -94,7 +93,6 @@ sub report {
     if (defined $r{target}) {
         $verdict = sprintf '  below %4.1f  %s', $r{target},
             $r{median} < $r{target} ? 'reached' : 'MISSED';
-        $missed++ if $r{median} >= $r{target};
     }
 
     printf "%-22s %9.2f %9.2f %9.2f%s\n", $r{name}, $r{idle}, $r{busy},
@@ -137,8 +135,5 @@ for my $kind (qw(ten one)) {
 
 $nginx->stop;
 
-open my $file, '>', "$build/bench-loop.json" or die "bench-loop.json: $!\n";
-print $file JSON::PP->new->canonical->pretty->encode(\@results);
-close $file or die "bench-loop.json: $!\n";
-
-exit($missed && !$quick ? 1 : 0);
+HL::Bench::write_file("$build/bench/loop.json",
+                      JSON::PP->new->canonical->pretty->encode(\@results));
