@@ -46,12 +46,17 @@ my $nginx = HL::Nginx->new(http => <<"EOT", server => <<'EOT');
 hyperlight_guest attack {
     binary $build/t/core/guests/attack.elf;
     sandboxes 1 1;
-    cpu_limit 50ms;
-    timeout 5s;
+    cpu_limit 5s;
+    timeout 10s;
 }
 EOT
 location /attack {
     hyperlight_pass attack attack;
+}
+
+location /endless {
+    hyperlight_pass attack attack;
+    hyperlight_cpu_limit 20ms;
 }
 
 location /witness {
@@ -76,12 +81,13 @@ cmp_ok(scalar @attacks, '>', 250, 'the table is read');
 for my $attack (@attacks) {
     my ($name, @columns) = @$attack;
     my @ends = split / /, $columns[$hardware ? 0 : 1];
-    my $got = eval { $nginx->get("/attack?$name")->{status} } // 'cut';
+    my $uri = $columns[0] =~ /time/ ? '/endless' : '/attack';
+    my $got = eval { $nginx->get("$uri?$name")->{status} } // 'cut';
 
     ok(scalar(grep { $got =~ ($status{$_} || qr/^500$/) } @ends)
        || $got eq 'cut' && $flushes{$name},
        "$name: @ends")
-        or diag("status $got\n", $nginx->log_lines(qr/attack\?$name /));
+        or diag("status $got\n", $nginx->log_lines(qr/$uri\?$name /));
 
     is($got, 502, "$name: 502") if $name =~ /^output_/ && "@ends" ne 'ok';
 
@@ -108,7 +114,8 @@ cmp_ok($nginx->resident($worker) - $resident, '<', 32 * 1024,
        'the guest keeps a secret, while it waits');
 
     for my $map (@found) {
-        is($map->{perms}, 'rw-p', "$map->{range}: not executable");
+        is($map->{perms}, 'rw-p',
+           "$map->{range} $map->{path}: not executable");
         like($map->{flags}, qr/ dd /, 'not in a core dump');
         like($map->{flags}, qr/ dc /, 'not in a child process');
     }
