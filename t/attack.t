@@ -30,9 +30,10 @@ my %status = (
 # By all numbers of host functions: one of them has sent the response's head.
 my %flushes = (spin_raw_call => 1);
 
-# What attack.c fills registers and memory with, as it lies there: so often
-# that no instruction has it.
-use constant PATTERN => pack('V2', 0xc2e75ec3, 0x5ec2e75e) x 8;
+# What a guest keeps in its memory, so often that no instruction has it.  (What
+# attacks have in registers may be left on the worker's stack for a while: a
+# signal's frame has the worker's own, which have copied them.)
+use constant PATTERN => pack('V2', 0x7a5e2086, 0x4b3f1c9d) x 8;
 
 use constant CHUNK => 1 << 20;
 
