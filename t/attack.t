@@ -37,6 +37,9 @@ use constant PATTERN => pack('V2', 0x7a5e2086, 0x4b3f1c9d) x 8;
 
 use constant CHUNK => 1 << 20;
 
+# What is larger is a sanitizer's.
+use constant LARGE => 1 << 30;
+
 # Of fdinfo's flags.
 use constant O_CLOEXEC => 02000000;
 
@@ -208,7 +211,8 @@ sub holders {
     open my $memory, '<:raw', "/proc/$pid/mem" or die "mem: $!";
 
     for my $map (maps($pid)) {
-        next if $map->{perms} !~ /^r/ || $map->{path} =~ /^\[v/;
+        next if $map->{perms} !~ /^r/ || $map->{path} =~ /^\[v/
+                || $map->{end} - $map->{start} > LARGE;
 
         for (my $at = $map->{start}; $at < $map->{end}; $at += CHUNK) {
             my $size = $map->{end} - $at;
