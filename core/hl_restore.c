@@ -190,6 +190,7 @@ hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
     hl_call_wipe(sb);
 
     sb->handler = snapshot->handler;
+    memset(&sb->fault, 0, sizeof(sb->fault));
 
     params = hl_sandbox_params(sb);
     params->calls = 0;

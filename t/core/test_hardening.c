@@ -19,6 +19,7 @@
 
 #include "hl_guest.h"
 #include "hl_memory.h"
+#include "hl_x86.h"
 #include "test.h"
 
 
@@ -224,6 +225,21 @@ registers_are_kept_as_guest_memory_is(void **state)
 }
 
 
+/* The record of a fault has all of its call's, and lies in the heap. */
+static void
+registers_of_a_fault_are_not_kept_over_restore(void **state)
+{
+    static const hl_fault_t  none;
+
+    (void) state;
+
+    assert_status(test_fault(test_sb, "null"), HL_ERR_FAULT);
+    assert_int_not_equal(test_sb->fault.gpr[HL_GPR_RSP], 0);
+    test_restore();
+    assert_memory_equal(&test_sb->fault, &none, sizeof(none));
+}
+
+
 /* A child process has none of it. */
 static void
 guest_memory_is_not_in_a_forked_process(void **state)
@@ -353,6 +369,7 @@ main(void)
         test_sandbox(so_is_that_of_new_and_of_restored_sandboxes),
         test_sandbox(guest_memory_has_a_guard_page_on_both_sides),
         test_sandbox(registers_are_kept_as_guest_memory_is),
+        test_sandbox(registers_of_a_fault_are_not_kept_over_restore),
         test_sandbox(guest_memory_is_not_in_a_forked_process),
         test_sandbox(every_descriptor_is_closed_by_exec),
         test_sandbox(every_memfd_is_sealed)

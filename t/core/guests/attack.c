@@ -19,6 +19,7 @@
 
 
 #define ATTACK_PATTERN     0x5ec2e75ec2e75ec3ull
+#define ATTACK_KEPT        0x4b3f1c9d7a5e2086ull    /* in memory alone */
 #define ATTACK_WORDS       512
 #define ATTACK_RUN         8            /* words: one is no secret */
 #define ATTACK_RED_ZONE    128
@@ -82,6 +83,7 @@ uint64_t     attack_run_rsp;
 uint32_t     attack_avx, attack_avx512;
 const void  *attack_code;
 
+static uint64_t  attack_word = ATTACK_PATTERN;
 static uint64_t  attack_data[ATTACK_WORDS] = { 1 };
 static uint64_t  attack_bss[ATTACK_WORDS];
 
@@ -128,7 +130,7 @@ attack_fill(void *to, size_t size)
     p = to;
 
     for (i = 0; i < size / sizeof(*p); i++) {
-        p[i] = ATTACK_PATTERN;
+        p[i] = attack_word;
     }
 }
 
@@ -523,6 +525,7 @@ http_keep(const hl_http_request_t *req, hl_http_response_t *resp)
 {
     (void) req;
 
+    attack_word = ATTACK_KEPT;
     attack_soil();
     hl_sleep((uint32_t) strtoul(hl_http_args(req).data, NULL, 10));
 
