@@ -125,7 +125,7 @@ endef
 
 kvm_goals := demo run test core-test picolibc-test prove bench \
              test-nginx-newest deb-test \
-             fuzz fuzz-short fuzz-replay fuzz-vm
+             fuzz fuzz-short fuzz-replay fuzz-vm asan
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -137,8 +137,8 @@ endif
 
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
-include t/core/core-test.mk t/bench/bench.mk t/fuzz/fuzz.mk t/t.mk
-include t/nginx/nginx.mk pkg/pkg.mk
+include t/core/core-test.mk t/bench/bench.mk t/t.mk
+include t/nginx/nginx.mk t/fuzz/fuzz.mk pkg/pkg.mk t/asan.mk
 
 
 demo: all
@@ -192,6 +192,7 @@ help:
 	@echo 'make demo       show it: nginx, requests by curl, their answers'
 	@echo 'make run        the demo server in the foreground (PORT=8080)'
 	@echo 'make test       all tests'
+	@echo 'make asan       tests of the module under sanitizers'
 	@echo 'make test-nginx-newest'
 	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine'

@@ -13,6 +13,7 @@
 #include "ngx_http_hyperlight.h"
 
 
+static ngx_int_t ngx_http_hyperlight_init(ngx_conf_t *cf);
 static void *ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf);
 static char *ngx_http_hyperlight_open_kvm(ngx_conf_t *cf,
@@ -22,6 +23,7 @@ static char *ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_hyperlight_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_int_t ngx_http_hyperlight_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_hyperlight_init_process(ngx_cycle_t *cycle);
 static void ngx_http_hyperlight_own_metrics(
     ngx_http_hyperlight_main_conf_t *hmcf, ngx_cycle_t *cycle);
@@ -53,6 +55,21 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
     { ngx_string("hyperlight_pass"),
       NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_TAKE2,
       ngx_http_hyperlight_pass,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("hyperlight_access"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
+                        |NGX_CONF_TAKE12,
+      ngx_http_hyperlight_access,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("hyperlight_set"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_http_hyperlight_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -89,6 +106,53 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       offsetof(ngx_http_hyperlight_loc_conf_t, body_filter),
       NULL },
 
+    { ngx_string("hyperlight_header_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.headers),
+      &ngx_http_hyperlight_headers_bounds },
+
+    { ngx_string("hyperlight_header_size_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.header_size),
+      &ngx_http_hyperlight_header_size_post },
+
+    { ngx_string("hyperlight_log_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.log_lines),
+      &ngx_http_hyperlight_log_bounds },
+
+    { ngx_string("hyperlight_host_call_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.host_calls),
+      &ngx_http_hyperlight_host_call_bounds },
+
+    { ngx_string("hyperlight_subrequest_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, limits.subrequests),
+      &ngx_http_hyperlight_subrequest_bounds },
+
+    { ngx_string("hyperlight_memory"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_hyperlight_memory,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("hyperlight_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_hyperlight_status,
@@ -110,7 +174,7 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
 
 static ngx_http_module_t  ngx_http_hyperlight_module_ctx = {
     ngx_http_hyperlight_add_variables,     /* preconfiguration */
-    ngx_http_hyperlight_filter_init,       /* postconfiguration */
+    ngx_http_hyperlight_init,              /* postconfiguration */
 
     ngx_http_hyperlight_create_main_conf,  /* create main configuration */
     ngx_http_hyperlight_init_main_conf,    /* init main configuration */
@@ -129,7 +193,7 @@ ngx_module_t  ngx_http_hyperlight_module = {
     ngx_http_hyperlight_commands,          /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_hyperlight_init_module,       /* init module */
     ngx_http_hyperlight_init_process,      /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -137,6 +201,17 @@ ngx_module_t  ngx_http_hyperlight_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+static ngx_int_t
+ngx_http_hyperlight_init(ngx_conf_t *cf)
+{
+    if (ngx_http_hyperlight_access_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_hyperlight_filter_init(cf);
+}
 
 
 static void *
@@ -199,6 +274,10 @@ ngx_http_hyperlight_init_main_conf(ngx_conf_t *cf, void *conf)
 
     if (hmcf->guests.nelts == 0) {
         return NGX_CONF_OK;
+    }
+
+    if (ngx_http_hyperlight_check_memory(cf, hmcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
     }
 
     return ngx_http_hyperlight_open_kvm(cf, hmcf);
@@ -270,13 +349,16 @@ ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->pass = NULL;
+     *     conf->sets = NULL;
      */
 
     conf->header_filter = NGX_CONF_UNSET_PTR;
     conf->body_filter = NGX_CONF_UNSET_PTR;
+    conf->access = NGX_CONF_UNSET_PTR;
     conf->cpu_limit = NGX_CONF_UNSET_MSEC;
     conf->timeout = NGX_CONF_UNSET_MSEC;
     conf->request_buffering = NGX_CONF_UNSET;
+    ngx_http_hyperlight_limits_unset(&conf->limits);
 
     return conf;
 }
@@ -292,6 +374,11 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_ptr_value(conf->header_filter, prev->header_filter, NULL);
     ngx_conf_merge_ptr_value(conf->body_filter, prev->body_filter, NULL);
+    ngx_conf_merge_ptr_value(conf->access, prev->access, NULL);
+
+    if (ngx_http_hyperlight_set_merge(conf, prev) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     /* a location only lowers the limits of its guest: these lower nothing */
 
@@ -300,6 +387,8 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_msec_value(conf->timeout, prev->timeout,
                               NGX_HTTP_HYPERLIGHT_TIME_MAX);
+
+    ngx_http_hyperlight_limits_merge(&conf->limits, &prev->limits);
 
     ngx_conf_merge_value(conf->request_buffering, prev->request_buffering, 1);
 
@@ -350,6 +439,24 @@ ngx_http_hyperlight_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* What it warns of is known when all of the configuration has been read. */
+
+static ngx_int_t
+ngx_http_hyperlight_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_hyperlight_main_conf_t  *hmcf;
+
+    hmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_hyperlight_module);
+
+    if (hmcf && hmcf->guests.nelts) {
+        ngx_http_hyperlight_check_system(hmcf, cycle);
+    }
+
+    return NGX_OK;
 }
 
 

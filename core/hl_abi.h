@@ -129,6 +129,10 @@ typedef struct {
 /* Flags of the parameters page. */
 #define HL_ABI_CLOCK          1u        /* "time" is valid, RDTSC is allowed */
 
+/* Records that the host does not take, but counts. */
+#define HL_ABI_DENY_HEADER    1u
+#define HL_ABI_DENY_METRIC    2u
+
 
 /*
  * The parameters page: read-only for the guest.  The first part is fixed
@@ -156,7 +160,7 @@ typedef struct {
     uint64_t  user_data;                /* init_data; 0: there is none */
     uint64_t  user_data_size;
     uint32_t  flags;
-    uint32_t  reserved;
+    uint32_t  denied;                   /* HL_ABI_DENY_... */
 
     uint64_t  calls;                    /* since restore, this included */
     uint8_t   entropy[HL_ABI_ENTROPY];  /* fresh for every call */
@@ -276,7 +280,8 @@ typedef enum {
     HL_REC_HANDLER = 11,                /* uint64_t: where exceptions go from
                                            now on, 0: they end the call */
     HL_REC_RAW_CALL = 12,               /* hl_abi_raw_call_t, bytes */
-    HL_REC_REMOVE_HEADER = 13           /* HTTP: a name, of all headers that
+    HL_REC_METRIC = 13,                 /* hl_abi_metric_t, name */
+    HL_REC_REMOVE_HEADER = 14           /* HTTP: a name, of all headers that
                                            are there by now */
 } hl_abi_record_type_t;
 
@@ -344,6 +349,8 @@ typedef struct {
                                            headers */
 #define HL_RAW_SUBREQUEST_READ   5      /* as HL_RAW_READ_BODY */
 #define HL_RAW_SUBREQUEST_CLOSE  6      /* nothing; nothing */
+#define HL_RAW_VARIABLE          7      /* a name; nothing if it is not set,
+                                           else its bytes and a NUL */
 #define HL_RAW_ID_MIN            0x10000
 
 
@@ -361,6 +368,24 @@ typedef struct {
     uint32_t  status;
     uint32_t  header_count;
 } hl_abi_subresponse_t;
+
+
+/*
+ * HL_REC_METRIC: adds to a counter or a histogram of the guest's own; the
+ * name follows.  In the initialisation it declares one, and adds nothing.
+ */
+typedef struct {
+    uint32_t  kind;                     /* hl_metric_kind_t */
+    uint32_t  name_len;
+    uint64_t  value;
+} hl_abi_metric_t;
+
+typedef enum {
+    HL_METRIC_COUNTER = 0,
+    HL_METRIC_HISTOGRAM = 1
+} hl_metric_kind_t;
+
+#define HL_ABI_METRIC_NAME_MAX   64     /* of a-z, 0-9 and _ */
 
 
 /*
@@ -388,6 +413,7 @@ _Static_assert(sizeof(hl_abi_time_t) == 40, "ABI: time");
 _Static_assert(sizeof(hl_abi_raw_call_t) == 8, "ABI: raw call");
 _Static_assert(sizeof(hl_abi_subrequest_t) == 16, "ABI: sub-request");
 _Static_assert(sizeof(hl_abi_subresponse_t) == 8, "ABI: its response");
+_Static_assert(sizeof(hl_abi_metric_t) == 16, "ABI: metric");
 _Static_assert(sizeof(hl_abi_exception_t) == 176, "ABI: exception");
 _Static_assert(offsetof(hl_abi_params_t, entry) == 16, "ABI: entry");
 _Static_assert(offsetof(hl_abi_params_t, stack_top) == 48, "ABI: stack");

@@ -13,7 +13,7 @@
 
 /*
  * HL_ERR_INEXACT, and the first difference in words, if the sandbox is not
- * what "snapshot" says, to which it was restored last.
+ * what "snapshot" says, to which it was restored last, or from which it comes.
  */
 hl_status_t hl_check_restored(hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
     hl_error_t *err);

@@ -28,6 +28,10 @@ typedef struct {
 static hl_status_t hl_hostfn_answer(hl_sandbox_t *sb, hl_status_t status,
     hl_type_t expected, const hl_value_t *result, hl_error_t *why,
     hl_error_t *err);
+static hl_status_t hl_hostfn_admit(hl_sandbox_t *sb, const char *name,
+    uint32_t id, hl_error_t *err);
+static hl_status_t hl_hostfn_raw_run(hl_sandbox_t *sb, uint32_t id,
+    const void *bytes, size_t len, hl_value_t *result, hl_error_t *err);
 static bool hl_hostfn_has(const hl_bindings_t *have,
     const hl_host_function_t *needed);
 static bool hl_hostfn_has_raw(const hl_bindings_t *have, uint32_t id);
@@ -58,9 +62,34 @@ hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
     memset(&result, 0, sizeof(result));
     result.type = HL_TYPE_VOID;
 
-    status = hl_hostfn_run(sb, &call, &result, &why);
+    status = hl_hostfn_admit(sb, call.name, 0, &why);
+
+    if (status == HL_OK) {
+        status = hl_hostfn_run(sb, &call, &result, &why);
+
+    } else if (status != HL_ERR_GUEST) {
+        *err = why;
+        return status;
+    }
 
     return hl_hostfn_answer(sb, status, call.result, &result, &why, err);
+}
+
+
+/* What is neither HL_OK nor HL_ERR_GUEST ends the call of the guest. */
+static hl_status_t
+hl_hostfn_admit(hl_sandbox_t *sb, const char *name, uint32_t id,
+    hl_error_t *err)
+{
+    const hl_sink_t  *sink;
+
+    sink = sb->bindings.sink;
+
+    if (sink == NULL || sink->admit == NULL) {
+        return HL_OK;
+    }
+
+    return sink->admit(sb->data, name, id, err);
 }
 
 
@@ -124,13 +153,11 @@ hl_call_answer(hl_sandbox_t *sb, hl_status_t status,
 hl_status_t
 hl_hostfn_raw_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 {
-    size_t                         i;
-    const void                    *bytes;
-    hl_value_t                     result;
-    hl_error_t                     why;
-    hl_status_t                    status;
-    hl_abi_raw_call_t              head;
-    const hl_raw_host_function_t  *f;
+    const void         *bytes;
+    hl_value_t          result;
+    hl_error_t          why;
+    hl_status_t         status;
+    hl_abi_raw_call_t   head;
 
     if (!hl_cursor_copy(record, &head, sizeof(head))
         || !hl_cursor_take(record, head.len, &bytes))
@@ -141,26 +168,45 @@ hl_hostfn_raw_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 
     memset(&result, 0, sizeof(result));
 
-    status = hl_error_set(&why, HL_ERR_GUEST, "HostFunction %u was not found",
-                          head.id);
+    status = hl_hostfn_admit(sb, NULL, head.id, &why);
 
-    for (i = 0; i < sb->bindings.raw_function_count; i++) {
-        f = &sb->bindings.raw_functions[i];
+    if (status == HL_OK) {
+        status = hl_hostfn_raw_run(sb, head.id, bytes, head.len, &result,
+                                   &why);
 
-        if (f->id == head.id) {
-            status = f->function(sb->data, bytes, head.len, &result, &why);
-            break;
-        }
-    }
-
-    if (head.id < HL_RAW_ID_MIN) {
-        status = hl_service_call(sb, head.id, bytes, head.len, &result, &why);
+    } else if (status != HL_ERR_GUEST) {
+        *err = why;
+        return status;
     }
 
     result.type = HL_TYPE_VECBYTES;
 
     return hl_hostfn_answer(sb, status, HL_TYPE_VECBYTES, &result, &why,
                             err);
+}
+
+
+static hl_status_t
+hl_hostfn_raw_run(hl_sandbox_t *sb, uint32_t id, const void *bytes,
+    size_t len, hl_value_t *result, hl_error_t *err)
+{
+    size_t                         i;
+    const hl_raw_host_function_t  *f;
+
+    if (id < HL_RAW_ID_MIN) {
+        return hl_service_call(sb, id, bytes, len, result, err);
+    }
+
+    for (i = 0; i < sb->bindings.raw_function_count; i++) {
+        f = &sb->bindings.raw_functions[i];
+
+        if (f->id == id) {
+            return f->function(sb->data, bytes, len, result, err);
+        }
+    }
+
+    return hl_error_set(err, HL_ERR_GUEST, "HostFunction %u was not found",
+                        id);
 }
 
 

@@ -71,6 +71,7 @@ hl_image_create(hl_image_t **image, const hl_guest_t *guest,
     im->headers = hl_page_round(config->headers);
     im->user_data = config->init_data_size;
     im->clock = config->clock;
+    im->denied = config->denied;
 
     if (hl_image_open_files(&files, config, err) == HL_OK
         && hl_layout_init(&im->layout, &guest->elf, config, files.sizes, err)
@@ -93,6 +94,28 @@ hl_image_create(hl_image_t **image, const hl_guest_t *guest,
     *image = im;
 
     return HL_OK;
+}
+
+
+hl_status_t
+hl_guest_memory(const hl_guest_t *guest, const hl_config_t *config,
+    size_t *memory, size_t *shared, hl_error_t *err)
+{
+    hl_layout_t        layout;
+    hl_image_files_t   files;
+
+    if (hl_image_open_files(&files, config, err) == HL_OK
+        && hl_layout_init(&layout, &guest->elf, config, files.sizes, err)
+           == HL_OK)
+    {
+        *memory = layout.rw_size;
+        *shared = layout.ro_size;
+        err->status = HL_OK;
+    }
+
+    hl_image_close_files(&files);
+
+    return err->status;
 }
 
 
@@ -201,6 +224,7 @@ hl_image_params(const hl_image_t *image, uint8_t *rw)
     params.output = r[HL_REGION_OUTPUT].gva;
     params.output_size = r[HL_REGION_OUTPUT].size;
     params.flags = image->clock ? HL_ABI_CLOCK : 0;
+    params.denied = image->denied;
 
     if (image->user_data > 0) {
         params.user_data = r[HL_REGION_USER_DATA].gva;

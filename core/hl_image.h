@@ -21,6 +21,7 @@ typedef struct {
     size_t        headers;
     size_t        user_data;    /* in bytes */
     bool          clock;
+    uint32_t      denied;       /* HL_ABI_DENY_... */
     hl_gva_t      entry;        /* of the ELF file */
     uint8_t      *ro;           /* layout.ro_size bytes, read-only */
     uint64_t      sum;          /* of these, with check_restore, or 0 */

@@ -166,6 +166,14 @@ hl_kvm_open_vcpu(hl_vm_t *vm, hl_error_t *err)
     vm->run = run;
     vm->run->kvm_valid_regs = KVM_SYNC_X86_REGS|KVM_SYNC_X86_SREGS;
 
+    /* a guest's registers are as secret as its memory: hl_map() */
+
+    if (madvise(run, kvm->run_size, MADV_DONTFORK) == -1
+        || madvise(run, kvm->run_size, MADV_DONTDUMP) == -1)
+    {
+        return hl_error_system(err, errno, "madvise() of a vCPU");
+    }
+
     if (ioctl(vm->vcpu_fd, KVM_SET_CPUID2, kvm->cpuid) == -1) {
         return hl_error_system(err, errno, "ioctl(KVM_SET_CPUID2)");
     }

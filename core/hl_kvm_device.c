@@ -91,6 +91,39 @@ hl_kvm_open(int *fd, const char *path, hl_error_t *err)
 }
 
 
+/* What the kernel can say: "Not affected", "Mitigation: ...", "Vulnerable",
+ * the last with more behind it, perhaps. */
+bool
+hl_kvm_vmscape(const char *path, char *text, size_t size)
+{
+    int      fd;
+    char     line[128];
+    ssize_t  n;
+
+    text[0] = '\0';
+
+    fd = open(path, O_RDONLY|O_CLOEXEC);
+    if (fd == -1) {
+        return false;
+    }
+
+    n = read(fd, line, sizeof(line));
+    (void) close(fd);
+
+    if (n <= 0) {
+        return false;
+    }
+
+    if (line[n - 1] == '\n') {
+        n--;
+    }
+
+    (void) hl_error_escape(text, size, line, (size_t) n);
+
+    return strncmp(text, "Vulnerable", strlen("Vulnerable")) == 0;
+}
+
+
 hl_status_t
 hl_kvm_init(hl_kvm_t *kvm, int fd, hl_error_t *err)
 {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hl_check.h"
 #include "hl_error.h"
 #include "hl_memory.h"
 #include "hl_sandbox.h"
@@ -137,7 +138,9 @@ hl_sandbox_from_snapshot(hl_sandbox_t **sb, hl_host_t *host,
 
     if (host->platform->create(&s->vm, host, s->image, s->rw, err) != HL_OK
         || host->platform->reset(s->vm, snapshot->state, &rebuilt, err)
-           != HL_OK)
+           != HL_OK
+        || (s->bindings.check_restore
+            && hl_check_restored(s, snapshot, err) != HL_OK))
     {
         hl_sandbox_destroy(s);
         return err->status;

@@ -42,6 +42,8 @@ static hl_status_t hl_output_abort(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 static hl_status_t hl_output_handler(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
+static hl_status_t hl_output_metric(hl_sandbox_t *sb, hl_cursor_t *record,
+    hl_error_t *err);
 static hl_status_t hl_output_malformed(hl_error_t *err, const char *what);
 
 
@@ -71,6 +73,7 @@ static const struct {
     { HL_PHASE_ANY, HL_HYPERCALL_ABORT, hl_output_abort },
     { HL_PHASE_ANY, 0, hl_output_handler },
     { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_raw_call },
+    { HL_PHASE_ANY, 0, hl_output_metric },
     { HL_PHASE_HTTP, 0, hl_output_remove_header }
 };
 
@@ -465,6 +468,31 @@ hl_output_handler(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
     sb->handler = handler;
 
     return HL_OK;
+}
+
+
+static hl_status_t
+hl_output_metric(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
+{
+    const void       *name;
+    hl_abi_metric_t   metric;
+    const hl_sink_t  *sink;
+
+    if (!hl_cursor_copy(record, &metric, sizeof(metric))
+        || metric.kind > HL_METRIC_HISTOGRAM
+        || !hl_cursor_take(record, metric.name_len, &name))
+    {
+        return hl_output_malformed(err, "metric");
+    }
+
+    sink = sb->bindings.sink;
+
+    if (sink == NULL || sink->metric == NULL) {
+        return HL_OK;
+    }
+
+    return sink->metric(sb->data, (hl_metric_kind_t) metric.kind, name,
+                        metric.name_len, metric.value, err);
 }
 
 

@@ -21,7 +21,8 @@ static const unsigned  hl_service_phases[] = {
     [HL_RAW_READ_BODY] = HL_PHASE_HTTP,
     [HL_RAW_SUBREQUEST] = HL_PHASE_CALL,
     [HL_RAW_SUBREQUEST_READ] = HL_PHASE_CALL,
-    [HL_RAW_SUBREQUEST_CLOSE] = HL_PHASE_CALL
+    [HL_RAW_SUBREQUEST_CLOSE] = HL_PHASE_CALL,
+    [HL_RAW_VARIABLE] = HL_PHASE_CALL
 };
 
 #define HL_SERVICES                                                           \
@@ -97,6 +98,13 @@ hl_service_call(hl_sandbox_t *sb, uint32_t id, const void *bytes, size_t len,
     case HL_RAW_SUBREQUEST_CLOSE:
         if (s->subrequest_close != NULL) {
             return s->subrequest_close(sb->data, err);
+        }
+
+        break;
+
+    case HL_RAW_VARIABLE:
+        if (s->variable != NULL) {
+            return s->variable(sb->data, bytes, len, result, err);
         }
 
         break;

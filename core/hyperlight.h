@@ -72,7 +72,8 @@ typedef enum {
     HL_ERR_SNAPSHOT_FUNCTIONS,  /* it needs host functions that lack here */
     HL_ERR_RESULT_TYPE,         /* the result is not of the type expected */
     HL_AGAIN,                   /* no error: the answer comes later */
-    HL_ERR_INEXACT              /* check_restore has found a difference */
+    HL_ERR_INEXACT,             /* check_restore has found a difference */
+    HL_ERR_LIMIT                /* over a limit of the embedder's own */
 } hl_status_t;
 
 
@@ -139,6 +140,17 @@ void hl_guest_destroy(hl_guest_t *guest);
  * missing capability is named.  *fd may be inherited over fork.
  */
 hl_status_t hl_kvm_open(int *fd, const char *path, hl_error_t *err);
+
+#ifndef HL_VMSCAPE_FILE
+#define HL_VMSCAPE_FILE  "/sys/devices/system/cpu/vulnerabilities/vmscape"
+#endif
+
+/*
+ * Whether the kernel says there that guests can read from the process that
+ * runs them (CVE-2025-40300); what it says is in "text" of "size" bytes,
+ * printable.  Without the file nothing is known: false.
+ */
+bool hl_kvm_vmscape(const char *path, char *text, size_t size);
 
 /*
  * "kvm_fd" stays the caller's and must outlive the host.  "signo" is a
@@ -243,6 +255,18 @@ typedef struct {
        the original response, which the embedder has */
     hl_status_t  (*remove_header)(void *data, const char *name,
                                   size_t name_len, hl_error_t *err);
+
+    /* Adds "value" to a metric; in the initialisation it is declared.  The
+       name is any bytes. */
+    hl_status_t  (*metric)(void *data, hl_metric_kind_t kind,
+                           const char *name, size_t name_len, uint64_t value,
+                           hl_error_t *err);
+
+    /* Before any host function, known or not: by its name, or NULL and its
+       number.  HL_ERR_GUEST refuses it alone, and the text reaches the
+       guest. */
+    hl_status_t  (*admit)(void *data, const char *name, uint32_t id,
+                          hl_error_t *err);
 } hl_sink_t;
 
 
@@ -284,6 +308,11 @@ typedef struct {
     hl_status_t  (*subrequest_read)(void *data, size_t max,
                                     hl_value_t *piece, hl_error_t *err);
     hl_status_t  (*subrequest_close)(void *data, hl_error_t *err);
+
+    /* hl_http_variable(): *value is empty if it is not set, else its bytes
+       and a NUL */
+    hl_status_t  (*variable)(void *data, const char *name, size_t name_len,
+                             hl_value_t *value, hl_error_t *err);
 } hl_services_t;
 
 
@@ -313,6 +342,8 @@ typedef struct {
 
     bool                           clock;     /* clocks, and RDTSC */
     hl_log_level_t                 log_level; /* guests drop what is below */
+    uint32_t                       denied;    /* HL_ABI_DENY_...: guests know
+                                                 that the sink drops it */
 
     const void                    *init_data; /* hl_user_data() of a guest */
     size_t                         init_data_size;
@@ -342,6 +373,11 @@ void hl_config_init(hl_config_t *config);
  * is out of its bounds.
  */
 hl_status_t hl_config_check(const hl_config_t *config, hl_error_t *err);
+
+/* What hl_sandbox_memory() of its sandboxes will be; "config" is checked. */
+hl_status_t hl_guest_memory(const hl_guest_t *guest,
+    const hl_config_t *config, size_t *memory, size_t *shared,
+    hl_error_t *err);
 
 /* Lays the guest out in memory; no VM yet. */
 hl_status_t hl_sandbox_create(hl_sandbox_t **sb, hl_host_t *host,
@@ -610,9 +646,10 @@ void hl_snapshot_release(hl_snapshot_t *snapshot);
  * HL_ERR_SYSTEM leaves it unrecoverable.
  *
  * With check_restore all of memory and of the vCPU's state is compared with
- * the snapshot then: HL_ERR_INEXACT names the first difference, leaves the
- * sandbox unrecoverable, and is a defect of core's, never the guest's.  It
- * costs much, above all with a large heap.
+ * the snapshot then, as in a sandbox that is made from one: HL_ERR_INEXACT
+ * names the first difference, leaves the sandbox unrecoverable, and is a
+ * defect of core's, never the guest's.  It costs much, above all with a large
+ * heap.
  */
 hl_status_t hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
     hl_error_t *err);

@@ -31,16 +31,8 @@
 /* Of the file that a guest gets as its init_data. */
 #define NGX_HTTP_HYPERLIGHT_INIT_DATA_MAX  (1024 * 1024 * 1024)
 
-/* What a guest may put out in one request. */
-#define NGX_HTTP_HYPERLIGHT_HEADERS_MAX   100
-#define NGX_HTTP_HYPERLIGHT_HEADERS_SIZE  (32 * 1024)
-#define NGX_HTTP_HYPERLIGHT_LOG_LINES     256
-
 /* Of a streamed response, what is gathered before it is sent unasked. */
 #define NGX_HTTP_HYPERLIGHT_STREAM_PIECE  (32 * 1024)
-
-/* Of a call.  nginx itself only limits how deep they are nested. */
-#define NGX_HTTP_HYPERLIGHT_SUBREQUESTS   100
 
 /*
  * Of a guest's text in one line of error_log, escaped: half of what nginx
@@ -62,6 +54,7 @@ typedef struct ngx_http_hyperlight_sandbox_s
                                             ngx_http_hyperlight_sandbox_t;
 
 
+#include "ngx_http_hyperlight_limits.h"
 #include "ngx_http_hyperlight_metrics.h"
 
 
@@ -82,6 +75,17 @@ typedef struct {
     ngx_msec_t                        init_timeout;
     ngx_uint_t                        log_level;  /* hl_log_level_t */
     ngx_flag_t                        clock;
+    ngx_uint_t                        grants;     /* bits */
+    ngx_array_t                      *hidden;     /* request headers, or
+                                                     NULL */
+    ngx_array_t                      *variables;  /* that it may read, or
+                                                     NULL */
+    ngx_http_hyperlight_limits_t      limits;
+    ngx_uint_t                        fail_limit; /* 0: there is no brake */
+    ngx_msec_t                        fail_time;
+
+    size_t                            memory;     /* of a sandbox */
+    size_t                            shared;     /* of all in a worker */
 
     u_char                           *file_name;  /* where it is used, then */
     ngx_uint_t                        line;       /* where the block starts */
@@ -97,6 +101,9 @@ typedef struct {
     ngx_http_hyperlight_guest_t      *first;      /* block in the file */
     ngx_flag_t                        required;
     ngx_flag_t                        check_restore;
+    size_t                            memory;     /* 0: no limit */
+    u_char                           *memory_file;
+    ngx_uint_t                        memory_line;
     ngx_fd_t                          kvm_fd;
     ngx_http_hyperlight_worker_t     *worker;     /* NULL in the master */
 } ngx_http_hyperlight_main_conf_t;
@@ -114,8 +121,11 @@ typedef struct {
     ngx_http_hyperlight_target_t     *pass;
     ngx_http_hyperlight_target_t     *header_filter;
     ngx_http_hyperlight_target_t     *body_filter;
+    ngx_http_hyperlight_target_t     *access;
+    ngx_array_t                      *sets;       /* variables */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
+    ngx_http_hyperlight_limits_t      limits;
     ngx_flag_t                        request_buffering;
 } ngx_http_hyperlight_loc_conf_t;
 
@@ -140,7 +150,6 @@ struct ngx_http_hyperlight_field_s {
     ngx_str_t                         name;
     ngx_str_t                         value;
     ngx_http_hyperlight_header_t     *special;    /* NULL: nothing */
-    unsigned                          removed:1;  /* from the original */
 };
 
 
@@ -163,6 +172,16 @@ typedef ngx_int_t (*ngx_http_hyperlight_await_pt)(
     ngx_http_hyperlight_ctx_t *ctx);
 
 /*
+ * How a call is begun, if not as ngx_http_hyperlight_begin() does it, and
+ * whether what the guest has put out by its end is what it was called for: an
+ * error ends it as one of the call.
+ */
+typedef ngx_int_t (*ngx_http_hyperlight_begin_pt)(
+    ngx_http_hyperlight_ctx_t *ctx, const hl_function_t *function);
+typedef hl_status_t (*ngx_http_hyperlight_accept_pt)(
+    ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err);
+
+/*
  * What becomes of a call that is over, by whom it was made for.  NGX_OK: the
  * guest has answered; else the status of an error, or NGX_ERROR.
  */
@@ -180,6 +199,8 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_http_hyperlight_guest_t      *guest;
     ngx_str_t                        *function;
     ngx_http_hyperlight_pool_t       *pool;
+    ngx_http_hyperlight_begin_pt      begin;      /* NULL: as usual */
+    ngx_http_hyperlight_accept_pt     accept;     /* NULL: anything */
     ngx_http_hyperlight_finish_pt     finish;
 
     ngx_http_hyperlight_state_e       state;
@@ -199,6 +220,10 @@ struct ngx_http_hyperlight_ctx_s {
     hl_sandbox_t                     *sandbox;    /* the same, to core */
     const hl_function_t              *call;       /* NULL: not begun */
     unsigned                          named:1;    /* by variables */
+    unsigned                          no_body:1;  /* the request's is not
+                                                     there yet */
+    unsigned                          whole:1;    /* cannot stream */
+    unsigned                          at_once:1;  /* in its first slice */
     unsigned                          asked:1;    /* the guest is owed an
                                                      answer */
     unsigned                          unbuffered:1;
@@ -206,16 +231,27 @@ struct ngx_http_hyperlight_ctx_s {
                                                      pieces */
     unsigned                          streaming:1;
                                                   /* pieces are sent */
-    unsigned                          at_once:1;  /* cannot wait */
     uint64_t                          start;      /* ns */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
+    ngx_http_hyperlight_limits_t      limits;
+    ngx_uint_t                        refused;    /* bits of grants */
+    ngx_uint_t                        host_calls;
+    ngx_uint_t                        metrics;    /* additions to them */
+
+    /* of a variable */
+    ngx_http_variable_value_t        *variable;
+    ngx_str_t                        *args;
+    ngx_uint_t                        nargs;
 
     /* the response, kept apart until the call is over, or streams */
     ngx_uint_t                        status;     /* 0: not set */
     ngx_array_t                       headers;
                                      /* of ngx_http_hyperlight_field_t */
     size_t                            headers_size;
+    ngx_array_t                       removals;
+                                     /* of ngx_http_hyperlight_field_t, with
+                                        a name only */
     ngx_chain_t                      *body;
     ngx_chain_t                      *last;
     size_t                            body_size;  /* of it */
@@ -237,6 +273,10 @@ struct ngx_http_hyperlight_ctx_s {
 
 /* The calls of a request, in the order of its phases: nginx's context. */
 typedef struct {
+    ngx_http_hyperlight_ctx_t        *access;
+    ngx_int_t                         verdict;    /* its rc; NGX_AGAIN: not
+                                                     over */
+    unsigned                          asking:1;   /* it is being started */
     ngx_http_hyperlight_ctx_t        *content;
     ngx_http_hyperlight_ctx_t        *lingers;    /* has the events of the
                                                      request */
@@ -272,9 +312,12 @@ struct ngx_http_hyperlight_pool_s {
     ngx_queue_t                       waiting;    /* the first one first */
     ngx_uint_t                        waiting_count;
 
+    ngx_http_hyperlight_brake_t       brake;
+
     ngx_event_t                       grow;
     ngx_event_t                       shrink;
     unsigned                          grown:1;    /* since the last look */
+    unsigned                          capped:1;   /* it was said */
     unsigned                          stillborn:1;
 };
 
@@ -297,6 +340,9 @@ struct ngx_http_hyperlight_worker_s {
 
     ngx_event_t                       idle;
     unsigned                          called:1;   /* since the last look */
+    unsigned                          asked:1;    /* by a guest, for a
+                                                     variable: no sandbox may
+                                                     run or be restored */
 };
 
 
@@ -314,11 +360,35 @@ char *ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_hyperlight_target(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_hyperlight_target_t *target);
 
+extern ngx_command_t  ngx_http_hyperlight_guest_commands[];
+
 /* For ngx_conf_set_msec_slot(): a limit, of at least one millisecond. */
 extern ngx_conf_post_t  ngx_http_hyperlight_time_post;
 
 #define ngx_http_hyperlight_body_room(guest)                                  \
     ((guest)->config.input - (guest)->config.headers)
+
+
+/* Whether the request header is kept from the guest. */
+ngx_uint_t ngx_http_hyperlight_hidden(ngx_http_hyperlight_guest_t *guest,
+    ngx_str_t *header);
+
+
+/* what the guests need of the system: ngx_http_hyperlight_resources.c */
+
+char *ngx_http_hyperlight_memory(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* The sandboxes that there have to be fit into the memory, or [emerg]. */
+char *ngx_http_hyperlight_check_memory(ngx_conf_t *cf,
+    ngx_http_hyperlight_main_conf_t *hmcf);
+
+/* Whether one more sandbox leaves room for those that there have to be. */
+ngx_uint_t ngx_http_hyperlight_has_memory(ngx_http_hyperlight_pool_t *pool);
+
+/* Warns of what the administrator should know of the system. */
+void ngx_http_hyperlight_check_system(ngx_http_hyperlight_main_conf_t *hmcf,
+    ngx_cycle_t *cycle);
 
 
 /* a worker */
@@ -375,12 +445,6 @@ void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
 /* a call, slice by slice */
 
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
-
-/*
- * All of a call, within one slice of CPU time: what ctx->finish() would get.  Its sandbox
- * is released, and not settled.
- */
-ngx_int_t ngx_http_hyperlight_call_now(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_slice_handler(ngx_event_t *ev);
 
 /* In nanoseconds: nginx's own clock stands still while a guest runs. */
@@ -401,11 +465,8 @@ ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
     ngx_msec_t timeout);
 void ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx);
 
-/* Looks once for a client that has left before. */
-void ngx_http_hyperlight_test_reading(ngx_http_request_t *r);
-
-/* Of a call that cannot wait: HL_ERR_GUEST. */
-hl_status_t ngx_http_hyperlight_refuse_wait(hl_error_t *err);
+/* Has the client left?  An event that will find out, if it may have. */
+void ngx_http_hyperlight_look(ngx_http_request_t *r);
 
 /* The guest stays stopped, until ctx->await() has what it waits for. */
 void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
@@ -413,6 +474,10 @@ void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
 /* An event: does the guest wait for it, and can it go on? */
 void ngx_http_hyperlight_attempt(ngx_http_hyperlight_ctx_t *ctx,
     ngx_http_hyperlight_await_pt await);
+
+/* HL_ERR_GUEST: it has to end at once. */
+hl_status_t ngx_http_hyperlight_may_wait(ngx_http_hyperlight_ctx_t *ctx,
+    hl_error_t *err);
 
 /*
  * Answers the host function that said HL_AGAIN: a piece, an empty one at the
@@ -463,6 +528,9 @@ ngx_int_t ngx_http_hyperlight_await_drain(ngx_http_hyperlight_ctx_t *ctx);
 
 void ngx_http_hyperlight_write_handler(ngx_http_request_t *r);
 
+/* A delay of the client's socket (limit_rate) has an end, in any case. */
+void ngx_http_hyperlight_stream_rate(ngx_http_hyperlight_ctx_t *ctx);
+
 /* Sends what is left, as the end of the response: the rc of the request. */
 ngx_int_t ngx_http_hyperlight_stream_end(ngx_http_hyperlight_ctx_t *ctx);
 
@@ -473,6 +541,9 @@ ngx_int_t ngx_http_hyperlight_stream_break(ngx_http_hyperlight_ctx_t *ctx);
 /* the sub-requests of a guest */
 
 ngx_int_t ngx_http_hyperlight_sub_filter_init(ngx_conf_t *cf);
+
+/* What the sub-request may have waited for, is there. */
+void ngx_http_hyperlight_sub_go_on(ngx_http_hyperlight_ctx_t *ctx);
 
 /* "end": the sub-request is not to go on for nobody. */
 void ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx,
@@ -503,6 +574,29 @@ ngx_int_t ngx_http_hyperlight_walk_headers_out(ngx_http_request_t *r,
     ngx_http_hyperlight_walk_pt handler, void *data);
 
 
+/* access */
+
+char *ngx_http_hyperlight_access(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_hyperlight_access_init(ngx_conf_t *cf);
+
+/* The headers that were put out, as the request's. */
+hl_status_t ngx_http_hyperlight_check_headers_in(
+    ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err);
+ngx_int_t ngx_http_hyperlight_set_headers_in(ngx_http_hyperlight_ctx_t *ctx);
+
+
+/* variables that guests compute */
+
+char *ngx_http_hyperlight_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hyperlight_set_merge(ngx_http_hyperlight_loc_conf_t *conf,
+    ngx_http_hyperlight_loc_conf_t *prev);
+
+/* A number or a Bool, as text. */
+hl_status_t ngx_http_hyperlight_put_scalar(ngx_http_hyperlight_ctx_t *ctx,
+    const hl_value_t *value, hl_error_t *err);
+
+
 /* a request, and its response */
 
 ngx_int_t ngx_http_hyperlight_handler(ngx_http_request_t *r);
@@ -526,6 +620,10 @@ ngx_int_t ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx,
 /* No sandbox was to be had: 503, with Retry-After. */
 ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_hyperlight_ctx_t *ctx);
 
+/* The guest's brake is on: 503, with Retry-After. */
+ngx_int_t ngx_http_hyperlight_braked(ngx_http_hyperlight_ctx_t *ctx,
+    uint64_t seconds);
+
 /* Begins the call with all that the request has: NGX_OK, or a status. */
 ngx_int_t ngx_http_hyperlight_begin(ngx_http_hyperlight_ctx_t *ctx,
     const hl_function_t *function);
@@ -545,19 +643,16 @@ hl_status_t ngx_http_hyperlight_check_header(ngx_http_hyperlight_ctx_t *ctx,
     ngx_str_t *name, ngx_str_t *value, ngx_http_hyperlight_header_t **special,
     hl_error_t *err);
 
-/* Copies it out of the guest's memory, until the response begins. */
-ngx_http_hyperlight_field_t *ngx_http_hyperlight_keep_header(
-    ngx_http_hyperlight_ctx_t *ctx, ngx_str_t *name, ngx_str_t *value,
-    ngx_http_hyperlight_header_t *special);
-
-/* All of this name, and what nginx has of them in places of its own. */
-void ngx_http_hyperlight_clear_header(ngx_http_request_t *r,
-    ngx_http_hyperlight_field_t *field);
+/* From the original response, what the guest does not want in it. */
+void ngx_http_hyperlight_clear_headers(ngx_http_hyperlight_ctx_t *ctx);
 
 /* By its status, whatever the guest has written. */
 #define ngx_http_hyperlight_bodiless(ctx)                                     \
     ((ctx)->status == NGX_HTTP_NO_CONTENT                                     \
      || (ctx)->status == NGX_HTTP_NOT_MODIFIED)
+
+/* Whether it is a token, as names of headers are. */
+ngx_uint_t ngx_http_hyperlight_is_name(ngx_str_t *name);
 
 ngx_int_t ngx_http_hyperlight_set_headers(ngx_http_hyperlight_ctx_t *ctx);
 

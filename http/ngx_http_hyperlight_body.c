@@ -53,6 +53,11 @@ ngx_http_hyperlight_read_body(void *data, size_t max, hl_value_t *piece,
         return ngx_http_hyperlight_filter_read(ctx, max, piece);
     }
 
+    if (ctx->no_body) {
+        return hl_error_set(err, HL_ERR_GUEST,
+                            "the request's body has not been read yet");
+    }
+
     b = ngx_http_hyperlight_body_piece(ctx->request);
 
     if (b) {
@@ -132,6 +137,7 @@ ngx_http_hyperlight_read_more(ngx_http_request_t *r)
         /* from here on only the client's leaving is of interest */
 
         r->read_event_handler = ngx_http_test_reading;
+        ngx_http_hyperlight_look(r);
     }
 
     /* it is the guest's turn now, the client has kept its time */
@@ -197,7 +203,11 @@ ngx_http_hyperlight_leave_body(ngx_http_hyperlight_ctx_t *ctx)
 }
 
 
-/* The read event handler while there is a body to come. */
+/*
+ * The read event handler while there is a body to come.  A client that has
+ * closed its side may have sent all of it; but nobody waits for the rest then,
+ * as nginx sees it, unless the guest does.
+ */
 
 void
 ngx_http_hyperlight_read_handler(ngx_http_request_t *r)
@@ -213,5 +223,10 @@ ngx_http_hyperlight_read_handler(ngx_http_request_t *r)
         return;
     }
 
-    ngx_http_hyperlight_attempt(ctx, ngx_http_hyperlight_await_body);
+    if (ctx->await == ngx_http_hyperlight_await_body) {
+        ngx_http_hyperlight_attempt(ctx, ngx_http_hyperlight_await_body);
+        return;
+    }
+
+    ngx_http_test_reading(r);
 }

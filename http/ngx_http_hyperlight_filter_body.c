@@ -128,7 +128,7 @@ ngx_http_hyperlight_filter_handler(ngx_event_t *ev)
 
     if (!f->looked && r->read_event_handler == ngx_http_test_reading) {
         f->looked = 1;
-        ngx_http_hyperlight_test_reading(r);
+        ngx_http_hyperlight_look(r);
     }
 
     if (f->ended) {

@@ -119,6 +119,8 @@ ngx_http_hyperlight_create_ctx(ngx_http_request_t *r,
 
     ctx->cpu_limit = ngx_min(guest->cpu_limit, hlcf->cpu_limit);
     ctx->timeout = ngx_min(guest->timeout, hlcf->timeout);
+    ngx_http_hyperlight_limits_lower(&ctx->limits, &guest->limits,
+                                     &hlcf->limits);
 
     return ctx;
 }

@@ -41,7 +41,9 @@ const hl_sink_t  ngx_http_hyperlight_sink = {
     ngx_http_hyperlight_put_status,
     ngx_http_hyperlight_put_header,
     ngx_http_hyperlight_put_body,
-    ngx_http_hyperlight_put_removal
+    ngx_http_hyperlight_put_removal,
+    ngx_http_hyperlight_put_metric,
+    ngx_http_hyperlight_admit
 };
 
 const hl_services_t  ngx_http_hyperlight_services = {
@@ -50,7 +52,8 @@ const hl_services_t  ngx_http_hyperlight_services = {
     ngx_http_hyperlight_read_body,
     ngx_http_hyperlight_subrequest,
     ngx_http_hyperlight_subrequest_read,
-    ngx_http_hyperlight_subrequest_close
+    ngx_http_hyperlight_subrequest_close,
+    ngx_http_hyperlight_guest_variable
 };
 
 
@@ -59,7 +62,10 @@ const hl_services_t  ngx_http_hyperlight_services = {
 const hl_host_function_t  ngx_http_hyperlight_functions[] = {
 
     { "GetHeader", HL_TYPE_STRING, 1, { HL_TYPE_STRING },
-      ngx_http_hyperlight_get_header }
+      ngx_http_hyperlight_get_header },
+
+    { "GetVariable", HL_TYPE_STRING, 1, { HL_TYPE_STRING },
+      ngx_http_hyperlight_get_variable }
 };
 
 const size_t  ngx_http_hyperlight_nfunctions =
@@ -133,6 +139,11 @@ ngx_http_hyperlight_join_header(ngx_http_hyperlight_ctx_t *ctx,
     n = 0;
     size = 0;
     ngx_str_set(value, "");
+
+    if (ngx_http_hyperlight_hidden(ctx->guest, name)) {
+        return NGX_OK;
+    }
+
     ngx_memzero(&search, sizeof(ngx_http_hyperlight_search_t));
 
     while ((h = ngx_http_hyperlight_find_header(ctx, &search, name))) {
@@ -225,6 +236,10 @@ ngx_http_hyperlight_put_log(void *data, hl_log_level_t level,
 
     nlevel = ngx_http_hyperlight_levels[level];
 
+    if (!ngx_http_hyperlight_may(ctx, NGX_HTTP_HYPERLIGHT_MAY_LOG)) {
+        return HL_OK;
+    }
+
     if (!ngx_http_hyperlight_may_log(ctx, nlevel)) {
         return HL_OK;
     }
@@ -247,6 +262,10 @@ ngx_http_hyperlight_put_print(void *data, const char *text, size_t len,
     ngx_http_hyperlight_ctx_t *ctx = data;
 
     const char  *last;
+
+    if (!ngx_http_hyperlight_may(ctx, NGX_HTTP_HYPERLIGHT_MAY_LOG)) {
+        return HL_OK;
+    }
 
     if (ctx->log->log_level < NGX_LOG_INFO) {
         return HL_OK;
@@ -311,16 +330,17 @@ ngx_http_hyperlight_may_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level)
         return 0;
     }
 
-    if (ctx->lines < NGX_HTTP_HYPERLIGHT_LOG_LINES) {
+    if (ctx->lines < (ngx_uint_t) ctx->limits.log_lines) {
         ctx->lines++;
         return 1;
     }
 
-    if (ctx->lines == NGX_HTTP_HYPERLIGHT_LOG_LINES) {
+    if (ctx->lines == (ngx_uint_t) ctx->limits.log_lines) {
         ctx->lines++;
+        ngx_http_hyperlight_over(ctx, NGX_HTTP_HYPERLIGHT_OVER_LOG);
         ngx_http_hyperlight_log(ctx, NGX_LOG_WARN,
-                                " has logged %d lines, the rest is dropped",
-                                NGX_HTTP_HYPERLIGHT_LOG_LINES);
+                                " has logged %i lines, the rest is dropped",
+                                ctx->limits.log_lines);
     }
 
     return 0;

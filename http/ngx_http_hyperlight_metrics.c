@@ -22,8 +22,6 @@ static ngx_int_t ngx_http_hyperlight_metrics_init_zone(
 static ngx_uint_t ngx_http_hyperlight_process_lives(ngx_atomic_uint_t pid);
 static void ngx_http_hyperlight_row_take(
     ngx_http_hyperlight_metrics_t *metrics, ngx_http_hyperlight_row_t *row);
-static ngx_uint_t ngx_http_hyperlight_samples_lock(
-    ngx_http_hyperlight_metrics_t *metrics);
 
 
 const ngx_http_hyperlight_bucket_t  ngx_http_hyperlight_buckets[] = {
@@ -239,6 +237,14 @@ ngx_http_hyperlight_metrics_sum(ngx_http_hyperlight_metrics_t *metrics,
         sum->restored_pages += row->restored_pages;
         sum->dropped_pages += row->dropped_pages;
         sum->rebuilds += row->rebuilds;
+
+        for (i = 0; i < NGX_HTTP_HYPERLIGHT_GRANTS; i++) {
+            sum->refused[i] += row->refused[i];
+        }
+
+        for (i = 0; i < NGX_HTTP_HYPERLIGHT_LIMITS; i++) {
+            sum->over[i] += row->over[i];
+        }
     }
 
     for (i = 0; i < NGX_HTTP_HYPERLIGHT_OUTCOMES; i++) {
@@ -267,7 +273,7 @@ ngx_http_hyperlight_metrics_sample(ngx_http_hyperlight_metrics_t *metrics,
 
     *then = metrics->first;
 
-    if (!ngx_http_hyperlight_samples_lock(metrics)) {
+    if (!ngx_http_hyperlight_metrics_lock(&metrics->lock)) {
         return;
     }
 
@@ -315,17 +321,16 @@ ngx_http_hyperlight_metrics_sample(ngx_http_hyperlight_metrics_t *metrics,
 
 /* Who died with it has it no more. */
 
-static ngx_uint_t
-ngx_http_hyperlight_samples_lock(ngx_http_hyperlight_metrics_t *metrics)
+ngx_uint_t
+ngx_http_hyperlight_metrics_lock(ngx_atomic_t *lock)
 {
     ngx_atomic_uint_t  pid;
 
-    pid = metrics->lock;
+    pid = *lock;
 
     if (ngx_http_hyperlight_process_lives(pid)) {
         return 0;
     }
 
-    return ngx_atomic_cmp_set(&metrics->lock, pid,
-                              (ngx_atomic_uint_t) ngx_pid);
+    return ngx_atomic_cmp_set(lock, pid, (ngx_atomic_uint_t) ngx_pid);
 }

@@ -54,6 +54,27 @@ typedef struct {
 } ngx_http_hyperlight_bucket_t;
 
 
+/* Of a guest's own metrics, the bucket without a bound included. */
+#define NGX_HTTP_HYPERLIGHT_OWN_MAX      32
+#define NGX_HTTP_HYPERLIGHT_OWN_BUCKETS  17
+
+typedef struct {
+    uint64_t                           bound;
+    const char                        *text;
+} ngx_http_hyperlight_own_bucket_t;
+
+
+/* A metric of a guest's own, of all workers; it is made once. */
+typedef struct {
+    ngx_str_t                          name;
+    ngx_uint_t                         kind;     /* hl_metric_kind_t */
+    ngx_atomic_t                       sum;      /* a counter's number */
+    ngx_atomic_t                       buckets[
+                                           NGX_HTTP_HYPERLIGHT_OWN_BUCKETS];
+    u_char                             text[HL_ABI_METRIC_NAME_MAX];
+} ngx_http_hyperlight_own_t;
+
+
 typedef struct {
     ngx_atomic_t                       pid;
 
@@ -73,6 +94,8 @@ typedef struct {
     ngx_atomic_t                       restored_pages;
     ngx_atomic_t                       dropped_pages;
     ngx_atomic_t                       rebuilds;
+    ngx_atomic_t                       refused[NGX_HTTP_HYPERLIGHT_GRANTS];
+    ngx_atomic_t                       over[NGX_HTTP_HYPERLIGHT_LIMITS];
 } ngx_http_hyperlight_row_t;
 
 
@@ -91,6 +114,10 @@ typedef struct {
     ngx_atomic_t                       lock;     /* the pid of who has it */
     ngx_uint_t                         nsamples; /* ever taken */
     ngx_http_hyperlight_sample_t       samples[NGX_HTTP_HYPERLIGHT_SAMPLES];
+
+    ngx_atomic_t                       own_lock; /* as "lock" */
+    ngx_atomic_t                       nown;     /* used so far */
+    ngx_http_hyperlight_own_t          own[NGX_HTTP_HYPERLIGHT_OWN_MAX];
 
     ngx_atomic_t                       nrows;    /* used so far */
     ngx_http_hyperlight_row_t          rows[NGX_MAX_PROCESSES];
@@ -141,6 +168,8 @@ struct ngx_http_hyperlight_record_s {
 extern ngx_str_t  ngx_http_hyperlight_outcome_names[];
 
 extern const ngx_http_hyperlight_bucket_t  ngx_http_hyperlight_buckets[];
+extern const ngx_http_hyperlight_own_bucket_t
+                                           ngx_http_hyperlight_own_buckets[];
 
 
 /* counters */
@@ -171,6 +200,14 @@ void ngx_http_hyperlight_metrics_sample(
     ngx_http_hyperlight_metrics_t *metrics,
     ngx_http_hyperlight_totals_t *totals, ngx_http_hyperlight_sample_t *then,
     ngx_http_hyperlight_sample_t *now);
+
+
+/* Whether this process has it now: until it sets it to 0, or dies. */
+ngx_uint_t ngx_http_hyperlight_metrics_lock(ngx_atomic_t *lock);
+
+/* A member of the sink: metrics of the guest's own. */
+hl_status_t ngx_http_hyperlight_put_metric(void *data, hl_metric_kind_t kind,
+    const char *name, size_t name_len, uint64_t value, hl_error_t *err);
 
 
 /* the record of a call */

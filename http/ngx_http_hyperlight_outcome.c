@@ -8,7 +8,7 @@
 #include "ngx_http_hyperlight.h"
 
 
-#define NGX_HTTP_HYPERLIGHT_RETRY_AFTER       "1"
+#define NGX_HTTP_HYPERLIGHT_RETRY_AFTER       1
 
 /* RFC 6585, 5.  nginx knows its own 494, which clients see as 400. */
 #define NGX_HTTP_HYPERLIGHT_FIELDS_TOO_LARGE  431
@@ -40,7 +40,8 @@ _Static_assert(sizeof(ngx_http_hyperlight_outcome_names)
                "each outcome has a name");
 
 
-static ngx_int_t ngx_http_hyperlight_retry_after(ngx_http_request_t *r);
+static ngx_int_t ngx_http_hyperlight_retry_after(
+    ngx_http_hyperlight_ctx_t *ctx, uint64_t seconds);
 
 
 /*
@@ -121,7 +122,10 @@ static const ngx_http_hyperlight_outcome_t  ngx_http_hyperlight_outcomes[] = {
           NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
     [HL_ERR_INEXACT] =
         { NGX_HTTP_HYPERLIGHT_ERROR,
-          NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT }
+          NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ALERT },
+    [HL_ERR_LIMIT] =
+        { NGX_HTTP_HYPERLIGHT_LIMIT,
+          NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_LOG_ERR }
 };
 
 
@@ -137,7 +141,8 @@ ngx_http_hyperlight_fail(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
     ctx->record.outcome = outcome->outcome;
 
     if (outcome->status == NGX_HTTP_SERVICE_UNAVAILABLE) {
-        return ngx_http_hyperlight_retry_after(ctx->request);
+        return ngx_http_hyperlight_retry_after(ctx,
+                                               NGX_HTTP_HYPERLIGHT_RETRY_AFTER);
     }
 
     return (ngx_int_t) outcome->status;
@@ -153,14 +158,41 @@ ngx_http_hyperlight_unavailable(ngx_http_hyperlight_ctx_t *ctx)
                           ? NGX_HTTP_HYPERLIGHT_BUSY
                           : NGX_HTTP_HYPERLIGHT_UNAVAILABLE;
 
-    return ngx_http_hyperlight_retry_after(ctx->request);
+    return ngx_http_hyperlight_retry_after(ctx,
+                                           NGX_HTTP_HYPERLIGHT_RETRY_AFTER);
+}
+
+
+ngx_int_t
+ngx_http_hyperlight_braked(ngx_http_hyperlight_ctx_t *ctx, uint64_t seconds)
+{
+    ctx->record.outcome = NGX_HTTP_HYPERLIGHT_UNAVAILABLE;
+
+    return ngx_http_hyperlight_retry_after(ctx, ngx_max(seconds, 1));
 }
 
 
 static ngx_int_t
-ngx_http_hyperlight_retry_after(ngx_http_request_t *r)
+ngx_http_hyperlight_retry_after(ngx_http_hyperlight_ctx_t *ctx,
+    uint64_t seconds)
 {
-    ngx_table_elt_t  *h;
+    u_char              *p;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    if (ctx->variable) {
+
+        /* the response is somebody else's */
+
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    r = ctx->request;
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
@@ -169,7 +201,8 @@ ngx_http_hyperlight_retry_after(ngx_http_request_t *r)
 
     h->hash = 1;
     ngx_str_set(&h->key, "Retry-After");
-    ngx_str_set(&h->value, NGX_HTTP_HYPERLIGHT_RETRY_AFTER);
+    h->value.data = p;
+    h->value.len = (size_t) (ngx_sprintf(p, "%uL", seconds) - p);
 #if (nginx_version >= 1023000)
     h->next = NULL;
 #endif

@@ -229,6 +229,7 @@ ngx_http_hyperlight_pool_evolve(ngx_http_hyperlight_pool_t *pool,
 
     ctx.log = pool->worker->log;
     ctx.guest = guest;
+    ctx.limits = guest->limits;
     ctx.line = line;
 
     hl_sandbox_set_data(sb, &ctx);
@@ -272,7 +273,9 @@ ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
         return ngx_http_hyperlight_acquire_now(ctx);
     }
 
-    if (pool->count && ngx_http_hyperlight_pool_held(pool, ctx->request->main))
+    if (pool->count
+        && (ctx->at_once
+            || ngx_http_hyperlight_pool_held(pool, ctx->request->main)))
     {
         return ngx_http_hyperlight_acquire_now(ctx);
     }
@@ -493,7 +496,8 @@ ngx_http_hyperlight_grow_handler(ngx_event_t *ev)
     ngx_http_hyperlight_pool_t *pool = ev->data;
 
     if (ngx_queue_empty(&pool->waiting)
-        || pool->count >= pool->guest->sandboxes_max)
+        || pool->count >= pool->guest->sandboxes_max
+        || !ngx_http_hyperlight_has_memory(pool))
     {
         return;
     }

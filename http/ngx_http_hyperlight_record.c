@@ -101,6 +101,7 @@ ngx_http_hyperlight_record_end(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
     }
 
     ngx_http_hyperlight_record_count(record);
+    ngx_http_hyperlight_brake_end(ctx);
 }
 
 

@@ -71,7 +71,7 @@ ngx_http_hyperlight_begin_http(ngx_http_hyperlight_ctx_t *ctx,
         return ngx_http_hyperlight_filter_begin(ctx);
     }
 
-    size = ngx_http_hyperlight_body_size(ctx->request);
+    size = ctx->no_body ? 0 : ngx_http_hyperlight_body_size(ctx->request);
 
     if (ctx->unbuffered) {
         size = ngx_min(size, ngx_http_hyperlight_body_room(ctx->guest));
@@ -81,11 +81,15 @@ ngx_http_hyperlight_begin_http(ngx_http_hyperlight_ctx_t *ctx,
         return ngx_http_hyperlight_fail(ctx, &err);
     }
 
-    if (!ctx->unbuffered) {
+    if (!ctx->unbuffered && !ctx->no_body) {
         return ngx_http_hyperlight_copy_body(ctx->request, room);
     }
 
-    (void) ngx_http_hyperlight_take_body(ctx->request, room, size);
+    if (size) {
+        (void) ngx_http_hyperlight_take_body(ctx->request, room, size);
+    }
+
+    /* of a body that is not there: who reads it is told so */
 
     if (hl_call_http_more(ctx->sandbox, &err) != HL_OK) {
         return ngx_http_hyperlight_fail(ctx, &err);
@@ -144,6 +148,10 @@ ngx_http_hyperlight_put_headers(ngx_http_hyperlight_ctx_t *ctx)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *header;
 
+    if (!(ctx->guest->grants & ngx_http_hyperlight_grant(HEADERS))) {
+        return NGX_OK;
+    }
+
     part = &ctx->request->headers_in.headers.part;
     header = part->elts;
 
@@ -157,6 +165,10 @@ ngx_http_hyperlight_put_headers(ngx_http_hyperlight_ctx_t *ctx)
             part = part->next;
             header = part->elts;
             i = 0;
+        }
+
+        if (ngx_http_hyperlight_hidden(ctx->guest, &header[i].key)) {
+            continue;
         }
 
         if (hl_call_http_header(ctx->sandbox,

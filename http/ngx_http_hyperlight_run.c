@@ -27,6 +27,9 @@
  *                            client gone             -> done, 499
  *   done      no             the response is nginx's; the sandbox is restored
  *
+ * A call that nginx cannot wait for (at_once) has one slice, and a sandbox
+ * only if one is free: what would suspend it is refused to its guest.
+ *
  * A call gets its first slice at once, if there is a sandbox for it.  All
  * further slices come from one event of the worker, which runs exactly one
  * slice of the call that is first, and posts itself for the next turn of the
@@ -46,9 +49,11 @@ static void ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_begin_call(
     ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx);
+static ngx_int_t ngx_http_hyperlight_one_slice(
+    ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
-    const char *limit, ngx_msec_t value);
+    ngx_http_hyperlight_limit_e limit, ngx_msec_t value);
 static ngx_int_t ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err);
 static hl_status_t ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx,
@@ -68,9 +73,16 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
     ctx->timer.data = ctx;
     ctx->timer.log = ctx->log;
 
+    rc = ngx_http_hyperlight_brake(ctx);
+
+    if (rc != NGX_OK) {
+        ngx_http_hyperlight_done(ctx, rc);
+        return;
+    }
+
     rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire(ctx);
 
-    if (rc == NGX_OK && ctx->filter) {
+    if (rc == NGX_OK && ctx->filter && !ctx->at_once) {
 
         /* not in the middle of who produces the response */
 
@@ -102,48 +114,6 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
     ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_unavailable(ctx));
-}
-
-
-/* One slice of CPU time: that others had the CPU meanwhile is no fault of the
- * guest, and nobody can be let down by it later. */
-
-ngx_int_t
-ngx_http_hyperlight_call_now(ngx_http_hyperlight_ctx_t *ctx)
-{
-    uint64_t   end;
-    ngx_int_t  rc;
-
-    ngx_http_hyperlight_record_begin(ctx);
-
-    rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire_now(ctx);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_hyperlight_begin_call(ctx);
-
-        end = ngx_http_hyperlight_cpu_time() + ctx->guest->slice * 1000000ull;
-
-        while (rc == NGX_AGAIN && ngx_http_hyperlight_cpu_time() < end) {
-            rc = ngx_http_hyperlight_slice(ctx);
-        }
-
-        if (rc == NGX_AGAIN || rc == NGX_DONE) {
-            rc = ngx_http_hyperlight_expired(ctx, "slice", ctx->guest->slice);
-        }
-
-        if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-            ctx->record.outcome = NGX_HTTP_HYPERLIGHT_LIMIT;
-        }
-
-    } else {
-        ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
-        rc = ngx_http_hyperlight_unavailable(ctx);
-    }
-
-    ngx_http_hyperlight_record_end(ctx, rc);
-    ngx_http_hyperlight_leave(ctx, 1);
-
-    return rc;
 }
 
 
@@ -184,8 +154,10 @@ ngx_http_hyperlight_slice_handler(ngx_event_t *ev)
 static void
 ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
 
+    r = ctx->request;
     rc = NGX_AGAIN;
 
     if (ctx->call == NULL) {
@@ -193,7 +165,14 @@ ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (rc == NGX_AGAIN) {
-        rc = ngx_http_hyperlight_slice(ctx);
+        rc = ctx->at_once ? ngx_http_hyperlight_one_slice(ctx)
+                          : ngx_http_hyperlight_slice(ctx);
+    }
+
+    if (rc == NGX_AGAIN && ctx->at_once) {
+        rc = ngx_http_hyperlight_expired(ctx,
+                                         NGX_HTTP_HYPERLIGHT_OVER_SLICE,
+                                         ctx->guest->slice);
     }
 
     if (rc == NGX_AGAIN || rc == NGX_DONE) {
@@ -201,19 +180,47 @@ ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
         if (!ctx->timer.timer_set
             && ngx_http_hyperlight_linger(ctx, ctx->timeout) != NGX_OK)
         {
-            rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-        } else if (rc == NGX_AGAIN) {
-            ngx_http_hyperlight_runnable(ctx);
+            ngx_http_hyperlight_done(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
             return;
+        }
+
+        if (r->reading_body && r->connection->read->pending_eof) {
+
+            /* that was told while the guest waited for its body */
+
+            ngx_http_hyperlight_look(r);
+        }
+
+        if (rc == NGX_AGAIN) {
+            ngx_http_hyperlight_runnable(ctx);
 
         } else {
             ngx_http_hyperlight_suspend(ctx);
-            return;
         }
+
+        return;
     }
 
     ngx_http_hyperlight_done(ctx, rc);
+}
+
+
+/* Of CPU time: that others had the CPU meanwhile is no fault of the guest, and
+ * there is no other slice that would make up for it. */
+
+static ngx_int_t
+ngx_http_hyperlight_one_slice(ngx_http_hyperlight_ctx_t *ctx)
+{
+    uint64_t   end;
+    ngx_int_t  rc;
+
+    end = ngx_http_hyperlight_cpu_time() + ctx->guest->slice * 1000000ull;
+
+    do {
+        rc = ngx_http_hyperlight_slice(ctx);
+    } while (rc == NGX_AGAIN && ngx_http_hyperlight_cpu_time() < end);
+
+    return rc;
 }
 
 
@@ -231,7 +238,8 @@ ngx_http_hyperlight_begin_call(ngx_http_hyperlight_ctx_t *ctx)
         return ngx_http_hyperlight_unknown(ctx);
     }
 
-    rc = ngx_http_hyperlight_begin(ctx, function);
+    rc = ctx->begin ? ctx->begin(ctx, function)
+                    : ngx_http_hyperlight_begin(ctx, function);
 
     if (rc != NGX_OK) {
         return rc;
@@ -325,11 +333,15 @@ ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (stats->guest_ns >= cpu_limit) {
-        return ngx_http_hyperlight_expired(ctx, "cpu_limit", ctx->cpu_limit);
+        return ngx_http_hyperlight_expired(ctx,
+                                           NGX_HTTP_HYPERLIGHT_OVER_CPU,
+                                           ctx->cpu_limit);
     }
 
     if (wall >= timeout) {
-        return ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
+        return ngx_http_hyperlight_expired(ctx,
+                                           NGX_HTTP_HYPERLIGHT_OVER_TIMEOUT,
+                                           ctx->timeout);
     }
 
     if (ngx_http_hyperlight_stream_due(ctx)) {
@@ -343,7 +355,7 @@ ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
-    const char *limit, ngx_msec_t value)
+    ngx_http_hyperlight_limit_e limit, ngx_msec_t value)
 {
     char        where[HL_WHERE_TEXT];
     hl_error_t  err;
@@ -352,8 +364,12 @@ ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
     hl_call_cancel(ctx->sandbox);
     ngx_http_hyperlight_log_rest(ctx);
 
+    ngx_http_hyperlight_over(ctx, limit);
+
     (void) hl_error_set(&err, HL_ERR_TIMEOUT, "it exceeded its %s of %u "
-                        "ms%s", limit, (unsigned) value, where);
+                        "ms%s",
+                        (char *) ngx_http_hyperlight_limit_names[limit].data,
+                        (unsigned) value, where);
 
     return ngx_http_hyperlight_fail(ctx, &err);
 }
@@ -367,6 +383,10 @@ ngx_http_hyperlight_finished(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
     if (ctx->call->kind == HL_FUNCTION_TYPED
         && ngx_http_hyperlight_result(ctx, err) != HL_OK)
     {
+        return ngx_http_hyperlight_fail(ctx, err);
+    }
+
+    if (ctx->accept && ctx->accept(ctx, err) != HL_OK) {
         return ngx_http_hyperlight_fail(ctx, err);
     }
 
@@ -401,6 +421,12 @@ ngx_http_hyperlight_result(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
         return err->status;
     }
 
+    if (ctx->call->result != HL_TYPE_STRING
+        && ctx->call->result != HL_TYPE_VECBYTES)
+    {
+        return ngx_http_hyperlight_put_scalar(ctx, result, err);
+    }
+
     return ngx_http_hyperlight_put_body(ctx, result->v.bytes.data,
                                         result->v.bytes.len, err);
 }
@@ -425,7 +451,9 @@ ngx_http_hyperlight_timer_handler(ngx_event_t *ev)
         rc = ngx_http_hyperlight_unavailable(ctx);
 
     } else {
-        rc = ngx_http_hyperlight_expired(ctx, "timeout", ctx->timeout);
+        rc = ngx_http_hyperlight_expired(ctx,
+                                         NGX_HTTP_HYPERLIGHT_OVER_TIMEOUT,
+                                         ctx->timeout);
     }
 
     ngx_http_hyperlight_done(ctx, rc);
@@ -468,6 +496,7 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 
     ngx_http_hyperlight_record_end(ctx, rc);
     ngx_http_hyperlight_leave(ctx, 1);
+    ngx_http_hyperlight_stream_rate(ctx);
 
     ctx->finish(ctx, rc);
 

@@ -58,6 +58,23 @@ void ngx_http_hyperlight_out_seconds(ngx_http_hyperlight_out_t *out,
     uint64_t ns);
 
 
+/* Of Prometheus' text: "name{guest="..."} ", with a label more. */
+void ngx_http_hyperlight_prometheus_head(ngx_http_hyperlight_out_t *out,
+    const char *name, const char *type, const char *help);
+void ngx_http_hyperlight_prometheus_name(ngx_http_hyperlight_out_t *out,
+    const char *name, ngx_http_hyperlight_view_t *view, const char *label,
+    const char *value);
+
+
+/* What guests were refused, what they exceeded, metrics of their own. */
+void ngx_http_hyperlight_prometheus_guests(ngx_http_hyperlight_out_t *out,
+    ngx_http_hyperlight_view_t *views, ngx_uint_t n);
+void ngx_http_hyperlight_json_guests(ngx_http_hyperlight_out_t *out,
+    ngx_http_hyperlight_view_t *view);
+void ngx_http_hyperlight_html_guests(ngx_http_hyperlight_out_t *out,
+    ngx_http_hyperlight_view_t *view);
+
+
 void ngx_http_hyperlight_status_prometheus(ngx_http_hyperlight_out_t *out,
     ngx_http_hyperlight_view_t *views, ngx_uint_t n);
 void ngx_http_hyperlight_status_json(ngx_http_hyperlight_out_t *out,

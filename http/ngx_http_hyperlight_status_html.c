@@ -258,6 +258,7 @@ ngx_http_hyperlight_html_guest(ngx_http_hyperlight_out_t *out,
 
     ngx_http_hyperlight_out(out, "</div>\n");
     ngx_http_hyperlight_html_facts(out, view);
+    ngx_http_hyperlight_html_guests(out, view);
     ngx_http_hyperlight_out(out, "</section>\n");
 }
 

@@ -16,6 +16,11 @@
  *         "queue": { "length": 0, "waited": 0, "seconds": 0.000000000 },
  *         "pages": { "restored": 1, "dropped": 0 },
  *         "vm_rebuilds": 0,
+ *         "refused": { "headers": 0, ..., "metrics": 0 },
+ *         "limited": { "cpu_limit": 0, ..., "metrics": 0 },
+ *         "metrics": { "counters": { "parsed": 3 },
+ *           "histograms": { "rows": { "count": 1, "sum": 7,
+ *             "buckets": [ { "le": "1", "count": 0 }, ... ] } } },
  *         "sandboxes": { "count": 1, "in_use": 0, "min": 1, "max": 16 }
  *       } ] }
  *
@@ -84,6 +89,8 @@ ngx_http_hyperlight_json_guest(ngx_http_hyperlight_out_t *out,
                                  "\"dropped\":%uA},\"vm_rebuilds\":%uA,",
                             sum->restored_pages, sum->dropped_pages,
                             sum->rebuilds);
+
+    ngx_http_hyperlight_json_guests(out, view);
 
     ngx_http_hyperlight_out(out, "\"sandboxes\":{\"count\":%uA,"
                                  "\"in_use\":%uA,\"min\":%ui,\"max\":%ui}}",

@@ -36,12 +36,6 @@ static void ngx_http_hyperlight_prometheus_metric(
     ngx_http_hyperlight_out_t *out,
     const ngx_http_hyperlight_metric_t *metric,
     ngx_http_hyperlight_view_t *views, ngx_uint_t n);
-static void ngx_http_hyperlight_prometheus_head(
-    ngx_http_hyperlight_out_t *out, const char *name, const char *type,
-    const char *help);
-static void ngx_http_hyperlight_prometheus_name(
-    ngx_http_hyperlight_out_t *out, const char *name,
-    ngx_http_hyperlight_view_t *view, const char *label, const char *value);
 
 
 #define ngx_http_hyperlight_sum(member)                                       \
@@ -96,6 +90,8 @@ ngx_http_hyperlight_status_prometheus(ngx_http_hyperlight_out_t *out,
                                         &ngx_http_hyperlight_simple_metrics[i],
                                         views, n);
     }
+
+    ngx_http_hyperlight_prometheus_guests(out, views, n);
 }
 
 
@@ -254,7 +250,7 @@ ngx_http_hyperlight_prometheus_metric(ngx_http_hyperlight_out_t *out,
 }
 
 
-static void
+void
 ngx_http_hyperlight_prometheus_head(ngx_http_hyperlight_out_t *out,
     const char *name, const char *type, const char *help)
 {
@@ -263,7 +259,7 @@ ngx_http_hyperlight_prometheus_head(ngx_http_hyperlight_out_t *out,
 }
 
 
-static void
+void
 ngx_http_hyperlight_prometheus_name(ngx_http_hyperlight_out_t *out,
     const char *name, ngx_http_hyperlight_view_t *view, const char *label,
     const char *value)

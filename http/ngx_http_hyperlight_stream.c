@@ -16,7 +16,10 @@ static ngx_int_t ngx_http_hyperlight_stream_begin(
     ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_stream_send(
     ngx_http_hyperlight_ctx_t *ctx, ngx_chain_t *out);
-static ngx_int_t ngx_http_hyperlight_await_writable(ngx_http_request_t *r);
+static ngx_int_t ngx_http_hyperlight_await_writable(
+    ngx_http_hyperlight_ctx_t *ctx);
+static void ngx_http_hyperlight_await_rate(ngx_http_hyperlight_ctx_t *ctx);
+static void ngx_http_hyperlight_rate_handler(ngx_event_t *ev);
 
 
 /* A member of the services: hl_http_flush(). */
@@ -26,8 +29,13 @@ ngx_http_hyperlight_flush(void *data, hl_error_t *err)
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
-    if (ctx->at_once) {
-        return ngx_http_hyperlight_refuse_wait(err);
+    if (ctx->whole) {
+        return hl_error_set(err, HL_ERR_GUEST, "what is put out here is not "
+                            "streamed, but looked at when it is whole");
+    }
+
+    if (ngx_http_hyperlight_may_wait(ctx, err) != HL_OK) {
+        return err->status;
     }
 
     ctx->await = ngx_http_hyperlight_drain(ctx);
@@ -74,7 +82,11 @@ ngx_http_hyperlight_await_drain(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (ctx->busy) {
-        return ngx_http_hyperlight_await_writable(r);
+        return ngx_http_hyperlight_await_writable(ctx);
+    }
+
+    if (ctx->wake.timer_set) {
+        ngx_del_timer(&ctx->wake);
     }
 
     if (c->write->timer_set && !c->write->delayed && c->data == r) {
@@ -145,17 +157,24 @@ ngx_http_hyperlight_stream_send(ngx_http_hyperlight_ctx_t *ctx,
     ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &out,
                             (ngx_buf_tag_t) &ngx_http_hyperlight_module);
 
-    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    if (rc != NGX_ERROR) {
+        return NGX_OK;
+    }
+
+    return r->connection->error ? NGX_HTTP_CLIENT_CLOSED_REQUEST : NGX_ERROR;
 }
 
 
-/* Of a sub-request that only a guest waits for, that guest wakes it. */
+/* Of a sub-request that only a guest waits for, its reader wakes it. */
 
 static ngx_int_t
-ngx_http_hyperlight_await_writable(ngx_http_request_t *r)
+ngx_http_hyperlight_await_writable(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_event_t               *wev;
+    ngx_http_request_t        *r;
     ngx_http_core_loc_conf_t  *clcf;
+
+    r = ctx->request;
 
     if (r->connection->data != r) {
         return NGX_AGAIN;
@@ -164,7 +183,10 @@ ngx_http_hyperlight_await_writable(ngx_http_request_t *r)
     wev = r->connection->write;
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (!wev->delayed) {
+    if (wev->delayed) {
+        ngx_http_hyperlight_await_rate(ctx);
+
+    } else {
         ngx_add_timer(wev, clcf->send_timeout);
     }
 
@@ -173,6 +195,64 @@ ngx_http_hyperlight_await_writable(ngx_http_request_t *r)
     }
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * limit_rate.  An upstream that is read without buffering takes the timer of
+ * the client's socket for its own, and deletes it when it has something: then
+ * the delay would have no end.
+ */
+
+static void
+ngx_http_hyperlight_await_rate(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_event_t     *wev;
+    ngx_msec_int_t   left;
+
+    wev = ctx->request->connection->write;
+
+    ngx_http_hyperlight_stream_rate(ctx);
+
+    if (ctx->sub == NULL) {
+        return;
+    }
+
+    left = (ngx_msec_int_t) (wev->timer.key - ngx_current_msec);
+
+    ctx->wake.handler = ngx_http_hyperlight_rate_handler;
+    ctx->wake.data = ctx;
+    ctx->wake.log = ctx->log;
+
+    ngx_add_timer(&ctx->wake, left > 0 ? (ngx_msec_t) left + 1 : 1);
+}
+
+
+static void
+ngx_http_hyperlight_rate_handler(ngx_event_t *ev)
+{
+    ngx_http_hyperlight_ctx_t *ctx = ev->data;
+
+    ev->timedout = 0;
+
+    if (ctx->request->connection->write->delayed) {
+        ngx_http_hyperlight_await_rate(ctx);
+    }
+}
+
+
+/* How long it is, nginx finds out when it tries again. */
+
+void
+ngx_http_hyperlight_stream_rate(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_event_t  *wev;
+
+    wev = ctx->request->connection->write;
+
+    if (wev->delayed && !wev->timer_set) {
+        ngx_add_timer(wev, 1);
+    }
 }
 
 
@@ -192,12 +272,25 @@ ngx_http_hyperlight_write_handler(ngx_http_request_t *r)
     calls = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
     ctx = calls->lingers;
 
+    if (c->error) {
+
+        /* HTTP/2 tells it here, if it has something of ours to send */
+
+        ngx_http_hyperlight_done(ctx, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+        return;
+    }
+
     if (ctx->await != ngx_http_hyperlight_await_drain) {
 
-        /* a timer of a sub-request, which waits for the guest, not for
-         * the client */
+        /* a timer of a sub-request: it waits for the guest, not for the
+         * client; or it was delayed (limit_req), and this is the end of it */
 
         wev->timedout = 0;
+
+        if (!wev->delayed) {
+            ngx_http_hyperlight_sub_go_on(ctx);
+        }
+
         return;
     }
 
@@ -210,7 +303,7 @@ ngx_http_hyperlight_write_handler(ngx_http_request_t *r)
     }
 
     if (wev->delayed) {
-        if (ngx_http_hyperlight_await_writable(r) == NGX_ERROR) {
+        if (ngx_http_hyperlight_await_writable(ctx) == NGX_ERROR) {
             ngx_http_hyperlight_done(ctx, NGX_ERROR);
         }
 

@@ -17,6 +17,8 @@ struct ngx_http_hyperlight_sub_s {
     ngx_http_request_t          *request;
     ngx_http_post_subrequest_t   post;
     ngx_http_posted_request_t    posted;
+    ngx_event_t                  writer;          /* to be installed */
+    ngx_event_t                  orphan;          /* goes on for nobody */
     ngx_chain_t                 *in;              /* not read yet */
     unsigned                     head:1;          /* its headers are there */
     unsigned                     over:1;          /* and its last bytes */
@@ -31,6 +33,9 @@ ngx_int_t ngx_http_hyperlight_sub_done(ngx_http_request_t *sr, void *data,
 
 /* Of ngx_http_hyperlight_await_pt. */
 ngx_int_t ngx_http_hyperlight_await_head(ngx_http_hyperlight_ctx_t *ctx);
+
+/* A ngx_pool_cleanup_pt. */
+void ngx_http_hyperlight_sub_cleanup(void *data);
 
 /* What was not read yet is not wanted. */
 void ngx_http_hyperlight_sub_drop(ngx_http_hyperlight_sub_t *sub);

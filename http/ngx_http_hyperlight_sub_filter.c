@@ -38,6 +38,8 @@ static ngx_int_t ngx_http_hyperlight_sub_next(ngx_http_hyperlight_sub_t *sub,
     size_t max, ngx_str_t *piece);
 static ngx_int_t ngx_http_hyperlight_await_sub(
     ngx_http_hyperlight_ctx_t *ctx);
+static void ngx_http_hyperlight_sub_writer_handler(ngx_event_t *ev);
+static void ngx_http_hyperlight_sub_writer(ngx_http_request_t *sr);
 static void ngx_http_hyperlight_sub_wake(ngx_http_hyperlight_sub_t *sub);
 static void ngx_http_hyperlight_answer_head(ngx_http_hyperlight_ctx_t *ctx,
     ngx_http_request_t *sr);
@@ -100,6 +102,12 @@ ngx_http_hyperlight_sub_header_filter(ngx_http_request_t *r)
         || r->headers_out.status == NGX_HTTP_NOT_MODIFIED)
     {
         r->header_only = 1;
+    }
+
+    /* of a sub-request, nginx's static files do not send an empty body */
+
+    if (r->headers_out.content_length_n == 0) {
+        sub->over = 1;
     }
 
     /* else nginx reads on to the end before it passes anything on */
@@ -206,7 +214,7 @@ ngx_http_hyperlight_sub_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     }
 
     if (rc == NGX_ERROR || rc == NGX_HTTP_REQUEST_TIME_OUT
-        || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+        || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST || rc == NGX_HTTP_CLOSE)
     {
         /* it has failed, and not the request that it is for */
 
@@ -222,14 +230,108 @@ ngx_http_hyperlight_sub_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     if (sr->buffered || sr->postponed) {
         sub->written = 1;
+
+        /* nginx is about to set one that waits for the client */
+
+        sub->writer.handler = ngx_http_hyperlight_sub_writer_handler;
+        sub->writer.data = sub;
+        sub->writer.log = sr->connection->log;
+
+        ngx_post_event(&sub->writer, &ngx_posted_events);
+
         return rc;
     }
 
     sub->ended = 1;
 
+    /* it may have been posted, or be later: by an answer to the client */
+
+    sr->write_event_handler = ngx_http_request_empty_handler;
+
     ngx_http_hyperlight_sub_wake(sub);
 
     return rc;
+}
+
+
+/*
+ * ngx_http_writer() of a sub-request obeys the rate of its client, and waits
+ * for its socket.  Here the guest takes what there is.
+ */
+
+static void
+ngx_http_hyperlight_sub_writer_handler(ngx_event_t *ev)
+{
+    ngx_http_hyperlight_sub_t *sub = ev->data;
+
+    ngx_event_t         *wev;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *sr;
+
+    sr = sub->request;
+    c = sr->connection;
+    wev = c->write;
+
+    if (sr->done) {
+        return;
+    }
+
+    ngx_http_set_log_request(c->log, sr);
+
+    sr->write_event_handler = ngx_http_hyperlight_sub_writer;
+
+    /* the timer that came with the other: a guest that waits needs none */
+
+    if (wev->timer_set && !wev->delayed && sub->ctx
+        && sub->ctx->request == c->data && sub->ctx->busy == NULL)
+    {
+        ngx_del_timer(wev);
+    }
+
+    ngx_http_hyperlight_sub_writer(sr);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_hyperlight_sub_writer(ngx_http_request_t *sr)
+{
+    ngx_int_t  rc;
+
+    if (sr->aio) {
+
+        /* its end calls this again */
+
+        return;
+    }
+
+    rc = ngx_http_output_filter(sr, NULL);
+
+    if (rc != NGX_ERROR && (sr->buffered || sr->postponed)) {
+        return;
+    }
+
+    sr->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_http_finalize_request(sr, rc);
+}
+
+
+/* With the last of the request, whatever it ended by. */
+
+void
+ngx_http_hyperlight_sub_cleanup(void *data)
+{
+    ngx_http_hyperlight_sub_t *sub = data;
+
+    if (sub->writer.posted) {
+        ngx_delete_posted_event(&sub->writer);
+    }
+
+    if (sub->orphan.timer_set) {
+        ngx_del_timer(&sub->orphan);
+    }
 }
 
 
@@ -266,19 +368,14 @@ ngx_http_hyperlight_sub_drop(ngx_http_hyperlight_sub_t *sub)
 void
 ngx_http_hyperlight_sub_post(ngx_http_request_t *sr)
 {
-    ngx_event_t                *wev;
     ngx_http_posted_request_t  *p;
     ngx_http_hyperlight_sub_t  *sub;
 
-    sub = ngx_http_hyperlight_sub_of(sr);
-
-    /* if it has set one, it was not for the client */
-
-    wev = sr->connection->write;
-
-    if (wev->timer_set && !wev->delayed) {
-        ngx_del_timer(wev);
+    if (sr->done) {
+        return;
     }
+
+    sub = ngx_http_hyperlight_sub_of(sr);
 
     for (p = sr->main->posted_requests; p; p = p->next) {
         if (p == &sub->posted) {
@@ -287,6 +384,21 @@ ngx_http_hyperlight_sub_post(ngx_http_request_t *sr)
     }
 
     (void) ngx_http_post_request(sr, &sub->posted);
+}
+
+
+void
+ngx_http_hyperlight_sub_go_on(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_http_hyperlight_sub_t  *sub;
+
+    sub = ctx->sub;
+
+    if (sub && !sub->ended
+        && sub->request->write_event_handler != ngx_http_handler)
+    {
+        ngx_http_hyperlight_sub_post(sub->request);
+    }
 }
 
 

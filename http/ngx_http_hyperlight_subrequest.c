@@ -14,20 +14,37 @@
 
 static ngx_int_t ngx_http_hyperlight_sub_uri(ngx_http_request_t *r,
     const hl_subrequest_t *sub, ngx_str_t *uri, ngx_str_t *args);
+static ngx_int_t ngx_http_hyperlight_sub_normal(ngx_http_request_t *r,
+    ngx_str_t *uri);
+static ngx_int_t ngx_http_hyperlight_sub_check(const hl_subrequest_t *sub,
+    hl_error_t *err);
 static ngx_int_t ngx_http_hyperlight_sub_method(ngx_http_request_t *sr,
     const hl_subrequest_t *sub);
+static ngx_int_t ngx_http_hyperlight_sub_variables(ngx_http_request_t *sr);
+static ngx_uint_t ngx_http_hyperlight_sub_stale(ngx_str_t *name);
 static ngx_int_t ngx_http_hyperlight_sub_headers(ngx_http_request_t *sr,
     const hl_subrequest_t *sub);
 static ngx_uint_t ngx_http_hyperlight_sub_drops(ngx_str_t *name);
 static ngx_table_elt_t *ngx_http_hyperlight_sub_header(ngx_http_request_t *sr,
-    const char *name, const char *lowcase, const u_char *value, size_t len);
+    const char *name, const char *lowcase, const void *value, size_t len);
 static ngx_int_t ngx_http_hyperlight_sub_body(ngx_http_request_t *sr,
     const hl_subrequest_t *sub);
+static ngx_int_t ngx_http_hyperlight_sub_length(ngx_http_request_t *sr,
+    size_t len);
 static ngx_http_request_t *ngx_http_hyperlight_sub_create(
     ngx_http_hyperlight_ctx_t *ctx, const hl_subrequest_t *sub,
     hl_error_t *err);
 static void ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub);
+static void ngx_http_hyperlight_sub_orphan(ngx_http_hyperlight_sub_t *sub);
+static ngx_int_t ngx_http_hyperlight_sub_unwanted(ngx_http_request_t *sr);
+static void ngx_http_hyperlight_sub_orphan_handler(ngx_event_t *ev);
 static void ngx_http_hyperlight_sub_never(ngx_http_request_t *sr);
+
+
+#define NGX_HTTP_HYPERLIGHT_METHOD_LEN   32
+
+/* ms, after which one that nobody waits for is looked at again */
+#define NGX_HTTP_HYPERLIGHT_ORPHAN_TIME  100
 
 
 static const struct {
@@ -44,14 +61,11 @@ static const struct {
 };
 
 
-/* Of the client's: its body's, and what asks for something else than the
- * whole response, plain. */
+/* Of the client's: its body's ("Content-"), and what asks for something else
+ * than the whole response, plain. */
 
 static const ngx_str_t  ngx_http_hyperlight_dropped[] = {
     ngx_string("Accept-Encoding"),
-    ngx_string("Content-Encoding"),
-    ngx_string("Content-Length"),
-    ngx_string("Content-Type"),
     ngx_string("Expect"),
     ngx_string("If-Match"),
     ngx_string("If-Modified-Since"),
@@ -73,15 +87,17 @@ ngx_http_hyperlight_subrequest(void *data, const hl_subrequest_t *sub,
 {
     ngx_http_hyperlight_ctx_t *ctx = data;
 
-    if (ctx->at_once) {
-        return ngx_http_hyperlight_refuse_wait(err);
+    if (ngx_http_hyperlight_may_wait(ctx, err) != HL_OK) {
+        return err->status;
     }
 
     ngx_http_hyperlight_sub_leave(ctx, 1);
 
-    if (ctx->subs++ == NGX_HTTP_HYPERLIGHT_SUBREQUESTS) {
-        return hl_error_set(err, HL_ERR_GUEST, "a call makes %d sub-requests "
-                            "at most", NGX_HTTP_HYPERLIGHT_SUBREQUESTS);
+    if (ctx->subs++ >= (ngx_uint_t) ctx->limits.subrequests) {
+        ngx_http_hyperlight_over(ctx, NGX_HTTP_HYPERLIGHT_OVER_SUBREQUESTS);
+
+        return hl_error_set(err, HL_ERR_GUEST, "a call makes %ld sub-requests "
+                            "at most", (long) ctx->limits.subrequests);
     }
 
     if (ngx_http_hyperlight_sub_create(ctx, sub, err) == NULL) {
@@ -101,6 +117,7 @@ ngx_http_hyperlight_sub_create(ngx_http_hyperlight_ctx_t *ctx,
     const hl_subrequest_t *sub, hl_error_t *err)
 {
     ngx_str_t                   uri, args;
+    ngx_pool_cleanup_t         *cln;
     ngx_http_request_t         *r, *sr;
     ngx_http_hyperlight_sub_t  *s;
 
@@ -112,16 +129,24 @@ ngx_http_hyperlight_sub_create(ngx_http_hyperlight_ctx_t *ctx,
         return NULL;
     }
 
+    if (ngx_http_hyperlight_sub_check(sub, err) != NGX_OK) {
+        return NULL;
+    }
+
     if (r->subrequests == 0) {
         (void) hl_error_set(err, HL_ERR_GUEST, "sub-requests are nested "
                             "deeper than nginx allows");
         return NULL;
     }
 
-    s = ngx_pcalloc(r->pool, sizeof(ngx_http_hyperlight_sub_t));
-    if (s == NULL) {
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_hyperlight_sub_t));
+    if (cln == NULL) {
         goto failed;
     }
+
+    s = cln->data;
+    ngx_memzero(s, sizeof(ngx_http_hyperlight_sub_t));
+    cln->handler = ngx_http_hyperlight_sub_cleanup;
 
     s->post.handler = ngx_http_hyperlight_sub_done;
     s->post.data = s;
@@ -139,14 +164,11 @@ ngx_http_hyperlight_sub_create(ngx_http_hyperlight_ctx_t *ctx,
     s->ctx = ctx;
     ctx->sub = s;
 
-    if (ngx_http_hyperlight_sub_method(sr, sub) != NGX_OK) {
-        (void) hl_error_set(err, HL_ERR_GUEST, "the sub-request's method has "
-                            "other characters than A to Z");
-        ngx_http_hyperlight_sub_leave(ctx, 1);
-        return NULL;
-    }
+    sr->discard_body = 0;
 
-    if (ngx_http_hyperlight_sub_headers(sr, sub) == NGX_OK
+    if (ngx_http_hyperlight_sub_method(sr, sub) == NGX_OK
+        && ngx_http_hyperlight_sub_headers(sr, sub) == NGX_OK
+        && ngx_http_hyperlight_sub_variables(sr) == NGX_OK
         && ngx_http_hyperlight_sub_body(sr, sub) == NGX_OK)
     {
         return sr;
@@ -191,7 +213,81 @@ ngx_http_hyperlight_sub_uri(ngx_http_request_t *r, const hl_subrequest_t *sub,
     ngx_str_null(args);
     flags = 0;
 
-    return ngx_http_parse_unsafe_uri(r, uri, args, &flags);
+    if (ngx_http_parse_unsafe_uri(r, uri, args, &flags) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_hyperlight_sub_normal(r, uri);
+}
+
+
+/*
+ * nginx does not look for the location of a sub-request by its normal form,
+ * as it does with a client's: another form might go past a location.
+ */
+
+static ngx_int_t
+ngx_http_hyperlight_sub_normal(ngx_http_request_t *r, ngx_str_t *uri)
+{
+    u_char                    *p, *last;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    last = uri->data + uri->len;
+
+    for (p = uri->data; p < last; p++) {
+
+        if (*p != '/') {
+            continue;
+        }
+
+        if (cscf->merge_slashes && last - p > 1 && p[1] == '/') {
+            return NGX_ERROR;
+        }
+
+        if (last - p > 1 && p[1] == '.' && (last - p == 2 || p[2] == '/')) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* A proxy sends both as they are. */
+
+static ngx_int_t
+ngx_http_hyperlight_sub_check(const hl_subrequest_t *sub, hl_error_t *err)
+{
+    size_t  i;
+
+    if (sub->method_len == 0
+        || sub->method_len > NGX_HTTP_HYPERLIGHT_METHOD_LEN)
+    {
+        (void) hl_error_set(err, HL_ERR_GUEST, "the sub-request's method has "
+                            "not 1 to %d characters",
+                            NGX_HTTP_HYPERLIGHT_METHOD_LEN);
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < sub->method_len; i++) {
+        if (sub->method[i] < 'A' || sub->method[i] > 'Z') {
+            (void) hl_error_set(err, HL_ERR_GUEST, "the sub-request's method "
+                                "has other characters than A to Z");
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < sub->type_len; i++) {
+        if ((u_char) sub->type[i] < ' ' || sub->type[i] == '\x7f') {
+            (void) hl_error_set(err, HL_ERR_GUEST, "the content type of the "
+                                "sub-request has control characters");
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -200,18 +296,7 @@ ngx_http_hyperlight_sub_method(ngx_http_request_t *sr,
     const hl_subrequest_t *sub)
 {
     u_char      *name;
-    size_t       i;
-    ngx_uint_t   n;
-
-    if (sub->method_len == 0 || sub->method_len > 32) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < sub->method_len; i++) {
-        if (sub->method[i] < 'A' || sub->method[i] > 'Z') {
-            return NGX_ERROR;
-        }
-    }
+    ngx_uint_t   i, n;
 
     name = ngx_pnalloc(sr->pool, sub->method_len);
     if (name == NULL) {
@@ -305,8 +390,7 @@ ngx_http_hyperlight_sub_headers(ngx_http_request_t *sr,
 
     if (sub->type_len) {
         in->content_type = ngx_http_hyperlight_sub_header(sr, "Content-Type",
-                                              "content-type",
-                                              (const u_char *) sub->type,
+                                              "content-type", sub->type,
                                               sub->type_len);
         if (in->content_type == NULL) {
             return NGX_ERROR;
@@ -317,10 +401,81 @@ ngx_http_hyperlight_sub_headers(ngx_http_request_t *sr,
 }
 
 
+/*
+ * nginx has one set of variables for a request and its sub-requests: what
+ * one has looked up, all see.  So it has its own, a copy, without what the
+ * client's body and headers were found to be.
+ */
+
+static ngx_int_t
+ngx_http_hyperlight_sub_variables(ngx_http_request_t *sr)
+{
+    size_t                      size;
+    ngx_uint_t                  i;
+    ngx_http_variable_t        *v;
+    ngx_http_variable_value_t  *values;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(sr, ngx_http_core_module);
+
+    size = cmcf->variables.nelts * sizeof(ngx_http_variable_value_t);
+
+    values = ngx_palloc(sr->pool, size);
+    if (values == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(values, sr->variables, size);
+
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+        if (ngx_http_hyperlight_sub_stale(&v[i].name)) {
+            values[i].valid = 0;
+            values[i].not_found = 0;
+        }
+    }
+
+    sr->variables = values;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_hyperlight_sub_stale(ngx_str_t *name)
+{
+    static const ngx_str_t  prefixes[] = {
+        ngx_string("content_"),
+        ngx_string("http_"),
+        ngx_string("request_body")
+    };
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (name->len >= prefixes[i].len
+            && ngx_strncmp(name->data, prefixes[i].data, prefixes[i].len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static ngx_uint_t
 ngx_http_hyperlight_sub_drops(ngx_str_t *name)
 {
     ngx_uint_t  i, n;
+
+    if (name->len >= 8
+        && ngx_strncasecmp(name->data, (u_char *) "Content-", 8) == 0)
+    {
+        return 1;
+    }
 
     n = sizeof(ngx_http_hyperlight_dropped)
         / sizeof(ngx_http_hyperlight_dropped[0]);
@@ -341,18 +496,9 @@ ngx_http_hyperlight_sub_drops(ngx_str_t *name)
 
 static ngx_table_elt_t *
 ngx_http_hyperlight_sub_header(ngx_http_request_t *sr, const char *name,
-    const char *lowcase, const u_char *value, size_t len)
+    const char *lowcase, const void *value, size_t len)
 {
-    size_t            i;
     ngx_table_elt_t  *h;
-
-    /* it goes into the request of a proxy as it is */
-
-    for (i = 0; i < len; i++) {
-        if (value[i] < ' ' || value[i] == 0x7f) {
-            return NULL;
-        }
-    }
 
     h = ngx_list_push(&sr->headers_in.headers);
     if (h == NULL) {
@@ -382,7 +528,6 @@ static ngx_int_t
 ngx_http_hyperlight_sub_body(ngx_http_request_t *sr,
     const hl_subrequest_t *sub)
 {
-    u_char                    text[NGX_SIZE_T_LEN], *p;
     ngx_buf_t                *b;
     ngx_http_request_body_t  *rb;
 
@@ -396,7 +541,11 @@ ngx_http_hyperlight_sub_body(ngx_http_request_t *sr,
     sr->request_body = rb;
 
     if (sub->body_len == 0) {
-        return NGX_OK;
+
+        /* RFC 9110, 8.6: the length is told where a body is expected */
+
+        return (sr->method & (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_PATCH))
+               ? ngx_http_hyperlight_sub_length(sr, 0) : NGX_OK;
     }
 
     b = ngx_create_temp_buf(sr->pool, sub->body_len);
@@ -416,9 +565,18 @@ ngx_http_hyperlight_sub_body(ngx_http_request_t *sr,
     rb->bufs->next = NULL;
     rb->buf = b;
 
-    p = ngx_sprintf(text, "%uz", sub->body_len);
+    return ngx_http_hyperlight_sub_length(sr, sub->body_len);
+}
 
-    sr->headers_in.content_length_n = (off_t) sub->body_len;
+
+static ngx_int_t
+ngx_http_hyperlight_sub_length(ngx_http_request_t *sr, size_t len)
+{
+    u_char  text[NGX_SIZE_T_LEN], *p;
+
+    p = ngx_sprintf(text, "%uz", len);
+
+    sr->headers_in.content_length_n = (off_t) len;
     sr->headers_in.content_length = ngx_http_hyperlight_sub_header(sr,
                                               "Content-Length",
                                               "content-length", text,
@@ -483,6 +641,12 @@ ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
     }
 
     if (sr->upstream && sr->upstream->cleanup) {
+
+        /* it may be posted, to go on with what it will not have any more */
+
+        sr->write_event_handler = ngx_http_request_empty_handler;
+        sr->done = 1;
+
         handler = *sr->upstream->cleanup;
         handler(sr);
         return;
@@ -497,11 +661,83 @@ ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub)
 
     if (sub->written && !sr->aio) {
         sr->write_event_handler = ngx_http_request_empty_handler;
+        sr->done = 1;
+
         ngx_http_finalize_request(sr, NGX_DONE);
         return;
     }
 
+    ngx_http_hyperlight_sub_orphan(sub);
+}
+
+
+/*
+ * What it waits for may be the client's socket (limit_req), which nobody
+ * watches for it any more: so it tries again, now and then.  And the client
+ * is not to wait for what it waited for: of a rate's delay, nginx finds out
+ * how long it is when it tries.
+ */
+
+static void
+ngx_http_hyperlight_sub_orphan(ngx_http_hyperlight_sub_t *sub)
+{
+    ngx_event_t         *wev;
+    ngx_http_request_t  *sr;
+
+    sr = sub->request;
+    wev = sr->connection->write;
+
+    sr->content_handler = ngx_http_hyperlight_sub_unwanted;
+
+    if (wev->delayed && sr->connection->data != sr->parent) {
+        ngx_add_timer(wev, 1);
+
+    } else if (wev->delayed) {
+        wev->delayed = 0;
+
+        if (wev->timer_set) {
+            ngx_del_timer(wev);
+        }
+    }
+
+    sub->orphan.handler = ngx_http_hyperlight_sub_orphan_handler;
+    sub->orphan.data = sub;
+    sub->orphan.log = sr->connection->log;
+
+    ngx_add_timer(&sub->orphan, NGX_HTTP_HYPERLIGHT_ORPHAN_TIME);
+
     ngx_http_hyperlight_sub_post(sr);
+}
+
+
+static void
+ngx_http_hyperlight_sub_orphan_handler(ngx_event_t *ev)
+{
+    ngx_http_hyperlight_sub_t *sub = ev->data;
+
+    ngx_connection_t  *c;
+
+    if (sub->request->done) {
+        return;
+    }
+
+    c = sub->request->connection;
+
+    ngx_http_set_log_request(c->log, sub->request);
+
+    ngx_add_timer(ev, NGX_HTTP_HYPERLIGHT_ORPHAN_TIME);
+
+    ngx_http_hyperlight_sub_post(sub->request);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* A content handler: of one that was not served yet. */
+
+static ngx_int_t
+ngx_http_hyperlight_sub_unwanted(ngx_http_request_t *sr)
+{
+    return NGX_ERROR;
 }
 
 

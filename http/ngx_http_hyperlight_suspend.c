@@ -55,13 +55,18 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
 
         r->write_event_handler = ngx_http_hyperlight_write_handler;
 
-        if (r->reading_body && ctx->unbuffered) {
+        if (r->main->post_action) {
+
+            /* the client has its response, and need not wait for this */
+
+        } else if (r->reading_body && ctx->unbuffered) {
             r->read_event_handler = ngx_http_hyperlight_read_handler;
 
         } else {
             r->read_event_handler = ngx_http_test_reading;
-            ngx_http_hyperlight_test_reading(r);
         }
+
+        ngx_http_hyperlight_look(r);
     }
 
     ngx_add_timer(&ctx->timer, timeout);
@@ -107,7 +112,7 @@ ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
  */
 
 void
-ngx_http_hyperlight_test_reading(ngx_http_request_t *r)
+ngx_http_hyperlight_look(ngx_http_request_t *r)
 {
     ngx_event_t  *rev;
 
@@ -178,6 +183,18 @@ ngx_http_hyperlight_attempt(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
+hl_status_t
+ngx_http_hyperlight_may_wait(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
+{
+    if (!ctx->at_once) {
+        return HL_OK;
+    }
+
+    return hl_error_set(err, HL_ERR_GUEST, "nginx needs the result at once, a "
+                        "guest cannot wait for anything here");
+}
+
+
 /* Core refuses to run a guest that waits, if this should ever be too much. */
 
 void
@@ -212,14 +229,6 @@ ngx_http_hyperlight_answer_error(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
-hl_status_t
-ngx_http_hyperlight_refuse_wait(hl_error_t *err)
-{
-    return hl_error_set(err, HL_ERR_GUEST, "the response's headers do not "
-                        "wait for a guest that waits");
-}
-
-
 /* In milliseconds, as nginx has them: never less than what was asked for. */
 
 hl_status_t
@@ -229,8 +238,8 @@ ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
 
     uint64_t  ms;
 
-    if (ctx->at_once) {
-        return ngx_http_hyperlight_refuse_wait(err);
+    if (ngx_http_hyperlight_may_wait(ctx, err) != HL_OK) {
+        return err->status;
     }
 
     ms = ns / 1000000 + (ns % 1000000 != 0);

@@ -14,8 +14,8 @@
 
 static char *ngx_http_hyperlight_target_value(ngx_conf_t *cf,
     ngx_str_t *value, ngx_http_complex_value_t *cv);
-static ngx_http_hyperlight_guest_t *ngx_http_hyperlight_target_guest(
-    ngx_http_request_t *r, ngx_http_hyperlight_target_t *target);
+static ngx_int_t ngx_http_hyperlight_target_guest(ngx_http_request_t *r,
+    ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_guest_t **guest);
 static ngx_http_hyperlight_guest_t *ngx_http_hyperlight_target_find(
     ngx_http_request_t *r, ngx_str_t *name);
 static ngx_str_t *ngx_http_hyperlight_target_function(ngx_http_request_t *r,
@@ -82,12 +82,13 @@ ngx_http_hyperlight_create_call(ngx_http_request_t *r,
     ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_finish_pt finish,
     ngx_http_hyperlight_ctx_t **ctx)
 {
+    ngx_int_t                     rc;
     ngx_str_t                    *function;
     ngx_http_hyperlight_guest_t  *guest;
 
-    guest = ngx_http_hyperlight_target_guest(r, target);
-    if (guest == NULL) {
-        return NGX_HTTP_NOT_FOUND;
+    rc = ngx_http_hyperlight_target_guest(r, target, &guest);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     function = ngx_http_hyperlight_target_function(r, target);
@@ -106,32 +107,33 @@ ngx_http_hyperlight_create_call(ngx_http_request_t *r,
 }
 
 
-static ngx_http_hyperlight_guest_t *
+static ngx_int_t
 ngx_http_hyperlight_target_guest(ngx_http_request_t *r,
-    ngx_http_hyperlight_target_t *target)
+    ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_guest_t **guest)
 {
-    char                          text[NGX_HTTP_HYPERLIGHT_NAME_TEXT];
-    ngx_str_t                     name;
-    ngx_http_hyperlight_guest_t  *guest;
+    char       text[NGX_HTTP_HYPERLIGHT_NAME_TEXT];
+    ngx_str_t  name;
 
     if (target->guest) {
-        return target->guest;
+        *guest = target->guest;
+        return NGX_OK;
     }
 
     if (ngx_http_complex_value(r, &target->name, &name) != NGX_OK) {
-        return NULL;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    guest = ngx_http_hyperlight_target_find(r, &name);
+    *guest = ngx_http_hyperlight_target_find(r, &name);
 
-    if (guest == NULL) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "hyperlight: guest \"%s\" is unknown",
-                      hl_error_escape(text, sizeof(text), name.data,
-                                      name.len));
+    if (*guest) {
+        return NGX_OK;
     }
 
-    return guest;
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "hyperlight: guest \"%s\" is unknown",
+                  hl_error_escape(text, sizeof(text), name.data, name.len));
+
+    return NGX_HTTP_NOT_FOUND;
 }
 
 

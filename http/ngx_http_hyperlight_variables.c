@@ -235,7 +235,9 @@ static u_char *
 ngx_http_hyperlight_write_pages(u_char *p,
     ngx_http_hyperlight_record_t *record)
 {
-    if (record->pool && record->pool->owed == record) {
+    if (record->pool && record->pool->owed == record
+        && !record->pool->worker->asked)
+    {
         ngx_http_hyperlight_settle(record->pool);
     }
 

@@ -11,8 +11,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use HL::Load;
 use HL::Nginx;
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -71,62 +71,10 @@ sub change_guest {
 }
 
 
-# Runs the code while two processes send requests; true if all of them were
-# answered as they should be.
-
 sub under_load {
     my ($code) = @_;
 
-    my @pipes = map {
-        my $pid = open my $pipe, '-|';
-        defined $pid or die "fork: $!";
-
-        if ($pid == 0) {
-            load();
-            POSIX::_exit(0);
-        }
-
-        { pid => $pid, pipe => $pipe }
-    } 1 .. 2;
-
-    # Each one has begun when it says so.
-    readline $_->{pipe} for @pipes;
-
-    $code->();
-
-    kill 'USR1', map { $_->{pid} } @pipes;
-
-    my @reports = map { my $line = readline $_->{pipe}; chomp $line; $line }
-                  @pipes;
-    close $_->{pipe} for @pipes;
-
-    return @reports;
-}
-
-
-sub load {
-    my ($stop, $ok, $failed) = (0, 0, '');
-    my $parent = getppid;
-
-    local $SIG{USR1} = sub { $stop = 1 };
-    $| = 1;
-
-    # Without its parent, the test, it has nobody to report to.
-    until ($stop || getppid != $parent) {
-        my $r = eval { $nginx->get('/counter') };
-
-        if ($r && $r->{status} == 200 && $r->{body} == 1) {
-            $ok++;
-
-        } else {
-            $failed = $r ? "answer $r->{status} $r->{body}" : "error $@";
-            last;
-        }
-
-        print "begun\n" if $ok == 1;
-    }
-
-    print $failed eq '' && $ok > 1 ? "ok\n" : "$ok ok, then $failed\n";
+    return HL::Load::under($nginx, '/counter', 1, $code);
 }
 
 

@@ -59,6 +59,12 @@ server {
         hyperlight_request_buffering off;
         hyperlight_pass act act;
     }
+    location /falls {
+        error_page 504 = /act?sleep=20,get;
+        hyperlight_request_buffering off;
+        hyperlight_cpu_limit 30ms;
+        hyperlight_pass single act;
+    }
     location /page {
         ssi on;
         ssi_types text/plain;
@@ -70,10 +76,7 @@ server {
         hyperlight_request_buffering off;
         hyperlight_pass act act;
     }
-    location = /judge {
-        set \$args \$http_x_judge;
-        hyperlight_pass act act;
-    }
+    location = /judge { set \$args \$http_x_judge; hyperlight_pass act act; }
     location /mirrored { mirror /shadow; hyperlight_pass act act; }
     location = /shadow {
         set \$args \$http_x_shadow;
@@ -269,12 +272,18 @@ for my $uri (qw(/act /many-pieces /judged /mirrored)) {
     my $body = lines(300000);
     my $id = $h2->request('POST', '/many-pieces?say=A', body => $body);
 
-    is($h2->response($id)->{body}, 'A',
-       'an answer before the end of the body');
+    is($h2->response($id)->{body}, 'A', 'an answer before the body ends');
 
     $id = $h2->request('POST', '/judged?get', body => $body,
                        headers => [['x-judge', 'sleep=5,deny']]);
     is($h2->response($id)->{status}, 401, 'a body that is refused');
+}
+
+for my $args ('spin', 'get,spin') {
+    my $r = request('POST', "/falls?$args", body => lines(300000));
+
+    is("$r->{status} $r->{body}", '200 ' . sum(''),
+       "error_page: a body of which a guest has had a part is gone, $args");
 }
 
 next_one('bodies');
@@ -291,6 +300,49 @@ for my $uri ('/act?say=A', '/act?say=A,flush,sleep=5', '/act?work=2,say=A',
     is(request('GET', '/page', headers => [
            ['x-a', $uri], ['x-b', '/act?say=x,flush,sleep=20,say=y']])->{body},
        "[A\nxy]", "a page with $uri, and a part that is late");
+}
+
+
+# A client leaves when the first part, or all of them, have begun.
+
+for my $first ('/act?say=x,flush,sleep=60000', '/act?say=x,flush,work=100000',
+               '/act?say=x,flush,fill=100000000',
+               '/many-pieces?say=x,flush,sleep=60000')
+{
+    for my $second ('/single?sleep=60000', '/single?say=x,flush,sleep=60000',
+                    '/single?work=100000', '/single?flush,fill=1000000000')
+    {
+        my $id = $h2->request('GET', '/page', headers => [['x-a', $first],
+                                                          ['x-b', $second]]);
+        my $waits = $h2->request('GET', '/page', headers => [
+            ['x-a', $first], ['x-b', '/single?say=waits']]);
+
+        for ($id, $waits) {
+            $h2->step until $h2->stream($_)->{body} =~ /x/;
+        }
+
+        $h2->reset($waits);
+        $h2->reset($id);
+        next_one("a page is left: $first, $second");
+    }
+}
+
+for (['/judged?get', [['x-judge', 'sleep=60000']]],
+     ['/judged?get', [['x-judge', 'work=100000']]],
+     ['/mirrored?sleep=60000', [['x-shadow', 'sleep=60000']]],
+     ['/mirrored?say=x,flush,work=100000', [['x-shadow', 'work=100000']]])
+{
+    my ($uri, $headers) = @$_;
+
+    for my $open (0, 1) {
+        my $id = $h2->request($open ? 'POST' : 'GET', $uri, open => $open,
+                              headers => $headers);
+
+        $h2->data($id, 'x' x 30000, 0) if $open;
+        $h2->settle;
+        $h2->reset($id);
+        next_one("left: $uri, @{ $headers->[0] }, a body: $open");
+    }
 }
 
 

@@ -11,7 +11,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use HL::Act qw(fetch lines);
+use HL::Act qw(fetch lines sum);
 use HL::Nginx;
 use Test::More;
 
@@ -22,6 +22,7 @@ $nginx->configure(http => <<'HTTP', server => <<"SERVER");
 hyperlight_guest act {
     binary t-guests/act.elf;
     sandboxes 4;
+    input 256k;
     cpu_limit 10s;
     timeout 60s;
 }
@@ -64,6 +65,14 @@ location ~ ^/limited(/.*) { limit_except GET { deny all; }
 location ~ ^/excepted(/.*) { limit_except POST { hyperlight_pass act act; }
                              return 418; }
 location ~ ^/if(/.*) { if (\$args) { hyperlight_pass act act; } }
+
+location /itself { error_page 500 504 = /single?count;
+                   hyperlight_pass single act; }
+location /unread/ { proxy_request_buffering off;
+                    proxy_pass http://127.0.0.1:$port/backend/; }
+
+location /afterwards { post_action /after; return 200 "before"; }
+location = /after { set \$args \$http_x_after; hyperlight_pass single act; }
 
 # ---- pages
 
@@ -190,6 +199,32 @@ is(fetch($nginx, '/limited/act?say=A', body => 'x')->{status}, 403,
    'limit_except: not');
 is(fetch($nginx, '/excepted/act?say=A', body => 'x')->{status}, 418,
    'in limit_except: not');
+
+
+is(fetch($nginx, "/itself?$_")->{body}, '1',
+   "error_page to another function of the guest: $_")
+    for 'crash', 'sleep=5,crash', 'count,crash';
+
+for my $way ('', '/rewrite', '/try', '/error', '/accel') {
+    for my $body ('', 'abc', lines(100000)) {
+        is(fetch($nginx, "$way/act?sleep=5,get", body => $body)->{body},
+           sum($body), length($body) . ' bytes of body, ' . ($way
+                                                            || 'directly'));
+    }
+}
+
+is(fetch($nginx, '/unread/act?sleep=5,get', body => lines(100000))->{body},
+   sum(''), 'a body that a proxy has passed on is gone');
+
+# The client does not wait for it.
+
+for my $args ('print', 'sleep=200,print', 'work=4,print') {
+    $nginx->clear_log;
+    is($nginx->get('/afterwards', "X-After: $args")->{body}, 'before',
+       'post_action');
+    ok($nginx->wait_log(qr/body: /), "post_action: $args");
+    next_one('post_action');
+}
 
 
 # ---- HEAD -----------------------------------------------------------------

@@ -162,7 +162,8 @@ is($nginx->get('/status?format=xml')->{status}, 400, 'an unknown format: 400');
 
     is_deeply([sort keys %{ $guests[0] }],
               [sort qw(name since workers calls call_seconds cpu_seconds exits
-                       queue pages vm_rebuilds sandboxes)],
+                       queue pages vm_rebuilds sandboxes refused limited
+                       metrics)],
               'JSON: the members of a guest');
     is_deeply([sort keys %{ $guests[0]{calls} }],
               [sort qw(ok fault error invalid busy unavailable timeout limit

@@ -31,6 +31,7 @@ hyperlight_guest strict {
 
 hyperlight_guest ask {
     binary t-guests/ask.elf;
+    allow headers response_headers sleep stream subrequest;
     timeout 60s;
 }
 EOT

@@ -8,7 +8,8 @@ PROVE ?= prove
 T ?= -r t
 
 # Guests that only these tests want.
-t_guests := $(patsubst %.c,$(B)/%.elf,$(wildcard t/guests/*.c))
+t_guests := $(patsubst %.c,$(B)/%.elf,$(wildcard t/guests/*.c)) \
+            $(B)/t/core/guests/attack.elf
 
 .PHONY: prove t-guests
 prove: all t-guests

@@ -52,12 +52,12 @@ static hl_status_t hlrun_method1(void *data, const hl_value_t *args,
 
 
 static const hl_sink_t  hlrun_sink = {
-    hlrun_sink_log,
-    hlrun_sink_print,
-    hlrun_sink_status,
-    hlrun_sink_header,
-    hlrun_sink_body,
-    hlrun_sink_remove_header
+    .log = hlrun_sink_log,
+    .print = hlrun_sink_print,
+    .status = hlrun_sink_status,
+    .header = hlrun_sink_header,
+    .body = hlrun_sink_body,
+    .remove_header = hlrun_sink_remove_header
 };
 
 /* A response is written when it is whole, a body is whole before the call. */

@@ -358,6 +358,23 @@ uint64_t hl_guest_counter(void);
 int hl_sleep(uint32_t milliseconds);
 
 
+/*
+ * Adds to a counter, or a value to a histogram, of the guest's own, which the
+ * host shows beside those that it has itself.  Made at the first use;
+ * hyperlight_main() declares them, so that they are there from the beginning,
+ * and adds nothing there.  A histogram is for whole numbers of any unit:
+ * name it (parse_microseconds).  Costs no exit; of a call that fails it
+ * counts only what had gone out before.
+ *
+ * A name is 1 to 64 characters of a-z, 0-9 and _, and does not end in _total,
+ * _count, _sum or _bucket; the host takes 32 of a guest and drops the rest.
+ * Returns 0; or -1, errno EINVAL: no name, EPERM: the host does not allow it;
+ * hl_host_error() tells it in words.
+ */
+int hl_metric_add(const char *name, uint64_t value);
+int hl_metric_observe(const char *name, uint64_t value);
+
+
 /* ---- of no use here, for the sake of guests that name them ------------- */
 
 /* Where the host enters a guest that was linked with --entry entrypoint. */

@@ -104,6 +104,15 @@ ssize_t hl_http_read_body(const hl_http_request_t *req, void *buf,
 hl_http_view_t hl_http_header(const hl_http_request_t *req, const char *name);
 
 
+/*
+ * A variable of the server, "host" for $host, of those that it lets the guest
+ * read.  Works in typed functions too.  The value is a copy that lives as
+ * long as the call; data is NULL, errno ENOENT: it is not set; EPERM: the
+ * guest may not read it, and hl_host_error() says so.  Costs an exit.
+ */
+hl_http_view_t hl_http_variable(const char *name);
+
+
 /* A place in the list of headers; starts as { 0 }. */
 typedef struct {
     hl_http_view_t   name;
@@ -155,8 +164,12 @@ bool hl_http_original_next_header(const hl_http_request_t *req,
  * The last one counts. */
 int hl_http_set_status(hl_http_response_t *resp, unsigned status);
 
-/* Neither may contain CR, LF or NUL, nor is the name one of the connection's,
- * such as Transfer-Encoding: the host refuses the response then. */
+/*
+ * Neither may contain CR, LF or NUL, nor is the name one of the connection's,
+ * such as Transfer-Encoding: the host refuses the response then.  -1 with
+ * errno EPERM: the host lets this guest set none, and the response goes on
+ * without it.
+ */
 int hl_http_add_header(hl_http_response_t *resp, const char *name,
     const char *value);
 
@@ -191,10 +204,13 @@ int hl_http_flush(hl_http_response_t *resp);
 typedef struct hl_http_subrequest_s  hl_http_subrequest_t;
 
 /*
- * Asks a location of the same server, as "/path?arguments", encoded, and
- * waits for the headers of its response.  The client's headers go along but
- * for those of its body; "content_type" is that of the body, or NULL.  With
- * proxy_pass in that location, this is how a guest talks to others.
+ * Asks a location of the same server, as "/path?arguments", encoded, without
+ * "//" or "/./" or "/../" in the path, and waits for the headers of its
+ * response.  The client's headers go along but for those of its body;
+ * "content_type" is that of the body, or NULL.  With proxy_pass in that
+ * location, this is how a guest talks to others.  Internal locations can be
+ * asked, and whoever may use the guest's may use them all: nginx checks
+ * access for the client's request only.
  *
  * The response is as the location gives it, before nginx's response filters.
  * One at a time can be read: a new one ends the one before.

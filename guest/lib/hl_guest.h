@@ -171,6 +171,9 @@ void *hl_service_begin(uint32_t id, size_t len);
 /* Calls.  What came out; NULL: an error, which hl_host_error() tells. */
 const hl_abi_value_t *hl_service_call(void);
 
+/* What hl_host_error() tells; NULL: nothing. */
+void hl_set_host_error(const char *text);
+
 /* Both, for what takes a number. */
 const hl_abi_value_t *hl_service_number(uint32_t id, uint64_t n);
 

@@ -65,6 +65,14 @@ hl_http_add_header(hl_http_response_t *resp, const char *name,
     memcpy(text, name, name_len + 1);
     memcpy(text + name_len + 1, value, value_len + 1);
 
+    /* the host drops it, and counts that */
+
+    if (hl_guest.params->denied & HL_ABI_DENY_HEADER) {
+        hl_set_host_error("the guest may not use \"response_headers\"");
+        errno = EPERM;
+        return -1;
+    }
+
     return 0;
 }
 

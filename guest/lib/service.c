@@ -10,6 +10,14 @@
 #include "hl_guest.h"
 
 
+void
+hl_set_host_error(const char *text)
+{
+    free(hl_guest.host_error);
+    hl_guest.host_error = text != NULL ? hl_strdup(text) : NULL;
+}
+
+
 void *
 hl_service_begin(uint32_t id, size_t len)
 {
@@ -33,8 +41,7 @@ hl_service_call(void)
 {
     const hl_abi_reply_t  *reply;
 
-    free(hl_guest.host_error);
-    hl_guest.host_error = NULL;
+    hl_set_host_error(NULL);
 
     hl_leave(HL_HYPERCALL_CALL);
 
@@ -44,7 +51,7 @@ hl_service_call(void)
     reply = hl_host_reply();
 
     if (reply->error != 0) {
-        hl_guest.host_error = hl_strdup((const char *) (reply + 1));
+        hl_set_host_error((const char *) (reply + 1));
         return NULL;
     }
 

@@ -4,6 +4,7 @@
 #
 #     core-test         builds and runs all of them
 #     core-test-NAME    t/core/test_NAME.c alone
+#     attack-long       test_attack_sweep with all ports, pages and offsets
 #
 # The other sources of this folder are fixtures: each binary has them all.
 #
@@ -48,3 +49,11 @@ $(B)/t/core/test_%: t/core/test_%.c $(core_test_shared) $(core_test_headers) \
 $(B)/t/core/guests/%.elf: t/core/guests/%.c $(guest_link) $(guest_headers)
 	@mkdir -p $(@D)
 	$(B)/bin/hlcc -O2 $(GUEST_WARNINGS) -I$(GUEST)/lib -o $@ $<
+
+attack_table := $(wildcard t/attack/*.h)
+
+$(B)/t/core/guests/attack.elf $(B)/t/core/test_attack: $(attack_table)
+
+.PHONY: attack-long
+attack-long: $(B)/t/core/test_attack_sweep $(core_test_needs)
+	HL_ATTACK_LONG=1 HL_TEST_BUILD=$(B) $<

@@ -344,12 +344,12 @@ test_sink_remove_header(void *data, const char *name, size_t name_len,
 
 
 const hl_sink_t  test_sink = {
-    test_sink_log,
-    test_sink_print,
-    test_sink_status,
-    test_sink_header,
-    test_sink_body,
-    test_sink_remove_header
+    .log = test_sink_log,
+    .print = test_sink_print,
+    .status = test_sink_status,
+    .header = test_sink_header,
+    .body = test_sink_body,
+    .remove_header = test_sink_remove_header
 };
 
 

@@ -274,6 +274,21 @@ fault_with_half_of_a_reset_is_found(void **state)
 
 
 static void
+new_sandbox_is_compared(void **state)
+{
+    hl_sandbox_t  *sb;
+
+    (void) state;
+
+    forgotten = KVM_SET_SREGS;
+    assert_status(hl_sandbox_from_snapshot(&sb, test_host, test_snapshot,
+                                           &test_err),
+                  HL_ERR_INEXACT);
+    test_assert_error(HL_ERR_INEXACT, 0, "after a restore sregs.cr0 is ");
+}
+
+
+static void
 control_register_is_compared(void **state)
 {
     struct kvm_sregs  sregs;
@@ -377,6 +392,7 @@ main(void)
 
         test_checks(fault_without_a_reset_is_found),
         test_checks(fault_with_half_of_a_reset_is_found),
+        test_checks(new_sandbox_is_compared),
         test_checks(control_register_is_compared),
         test_checks(debug_register_is_compared),
         test_checks(fpu_that_the_entry_code_leaves_is_found),

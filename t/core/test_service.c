@@ -164,7 +164,7 @@ services_that_are_not_there_are_errors_of_the_guest(void **state)
 
     (void) state;
 
-    for (id = 0; id <= HL_RAW_SUBREQUEST_CLOSE + 1; id++) {
+    for (id = 0; id <= HL_RAW_VARIABLE + 1; id++) {
         begin(NULL);
         assert_ok(call(HL_PHASE_HTTP, id, &n, sizeof(n)));
         assert_non_null(strstr(reply_error(), "was not found"));
@@ -175,9 +175,9 @@ services_that_are_not_there_are_errors_of_the_guest(void **state)
     }
 
     begin(&services);
-    assert_ok(call(HL_PHASE_HTTP, HL_RAW_SUBREQUEST_CLOSE + 1, &n,
+    assert_ok(call(HL_PHASE_HTTP, HL_RAW_VARIABLE + 1, &n,
                    sizeof(n)));
-    assert_string_equal(reply_error(), "HostFunction 7 was not found");
+    assert_string_equal(reply_error(), "HostFunction 8 was not found");
     assert_int_equal(service.calls, 0);
 }
 

@@ -53,7 +53,7 @@ fuzz_touch_error(const hl_error_t *err)
 {
     size_t  i;
 
-    fuzz_check(err->status > HL_OK && err->status <= HL_ERR_INEXACT);
+    fuzz_check(err->status > HL_OK && err->status <= HL_ERR_LIMIT);
     fuzz_check(memchr(err->text, '\0', sizeof(err->text)) != NULL);
 
     for (i = 0; err->text[i] != '\0'; i++) {
@@ -134,13 +134,25 @@ fuzz_header(void *data, const char *name, size_t name_len,
 
 
 static hl_status_t
+fuzz_remove_header(void *data, const char *name, size_t name_len,
+    hl_error_t *err)
+{
+    (void) data;
+
+    fuzz_touch(name, name_len);
+
+    return fuzz_fails_at_times(name_len, err);
+}
+
+
+static hl_status_t
 fuzz_body(void *data, const void *bytes, size_t len, hl_error_t *err)
 {
     (void) data;
 
     fuzz_touch(bytes, len);
 
-    return fuzz_fails_at_times(len, err);
+    return len % 32 == 31 ? HL_AGAIN : fuzz_fails_at_times(len, err);
 }
 
 
@@ -150,6 +162,56 @@ fuzz_sleep(void *data, uint64_t ns, hl_error_t *err)
     (void) data;
 
     return ns == 0 ? HL_AGAIN : fuzz_fails_at_times(ns, err);
+}
+
+
+static hl_status_t
+fuzz_flush(void *data, hl_error_t *err)
+{
+    (void) data;
+    (void) err;
+
+    return HL_AGAIN;
+}
+
+
+/* As much as fits, to the byte; at times later. */
+static hl_status_t
+fuzz_read_body(void *data, size_t max, hl_value_t *piece, hl_error_t *err)
+{
+    static const uint8_t  large[FUZZ_REPLY_SIZE];
+
+    (void) data;
+
+    fuzz_check(max <= sizeof(large));
+
+    piece->v.bytes.data = large;
+    piece->v.bytes.len = max;
+
+    return max % 16 == 0 ? HL_AGAIN : fuzz_fails_at_times(max, err);
+}
+
+
+static hl_status_t
+fuzz_subrequest(void *data, const hl_subrequest_t *sub, size_t max,
+    hl_value_t *head, hl_error_t *err)
+{
+    fuzz_touch(sub->method, sub->method_len);
+    fuzz_touch(sub->uri, sub->uri_len);
+    fuzz_touch(sub->type, sub->type_len);
+    fuzz_touch(sub->body, sub->body_len);
+
+    return fuzz_read_body(data, max, head, err);
+}
+
+
+static hl_status_t
+fuzz_subrequest_close(void *data, hl_error_t *err)
+{
+    (void) data;
+    (void) err;
+
+    return HL_OK;
 }
 
 
@@ -249,12 +311,21 @@ static const hl_raw_host_function_t  fuzz_raw_functions[] = {
 
 
 static const hl_sink_t  fuzz_sink = {
-    fuzz_log,
-    fuzz_print,
-    fuzz_status,
-    fuzz_header,
-    fuzz_body,
-    fuzz_sleep
+    .log = fuzz_log,
+    .print = fuzz_print,
+    .status = fuzz_status,
+    .header = fuzz_header,
+    .body = fuzz_body,
+    .remove_header = fuzz_remove_header
+};
+
+static const hl_services_t  fuzz_services = {
+    .sleep = fuzz_sleep,
+    .flush = fuzz_flush,
+    .read_body = fuzz_read_body,
+    .subrequest = fuzz_subrequest,
+    .subrequest_read = fuzz_read_body,
+    .subrequest_close = fuzz_subrequest_close
 };
 
 
@@ -267,6 +338,7 @@ fuzz_config(hl_config_t *config)
     config->raw_functions = fuzz_raw_functions;
     config->raw_function_count = sizeof(fuzz_raw_functions)
                                  / sizeof(fuzz_raw_functions[0]);
+    config->services = &fuzz_services;
     config->sink = &fuzz_sink;
     config->log_level = HL_LOG_TRACE;
 }
@@ -290,7 +362,6 @@ fuzz_sandbox(const void *output, size_t len, hl_phase_t phase,
     sink.status = flags & 4 ? NULL : sink.status;
     sink.header = flags & 4 ? NULL : sink.header;
     sink.body = flags & 8 ? NULL : sink.body;
-    sink.sleep = flags & 16 ? NULL : sink.sleep;
 
     fuzz_config(&config);
 
@@ -315,6 +386,7 @@ fuzz_sandbox(const void *output, size_t len, hl_phase_t phase,
     sb->bindings.function_count = config.function_count;
     sb->bindings.raw_functions = config.raw_functions;
     sb->bindings.raw_function_count = config.raw_function_count;
+    sb->bindings.services = flags & 16 ? NULL : config.services;
     sb->bindings.sink = flags & 32 ? NULL : &sink;
     sb->bindings.log_level = (hl_log_level_t) ((flags >> 6)
                                                % FUZZ_LOG_LEVELS);

@@ -37,7 +37,7 @@ void fuzz_touch(const void *data, size_t len);
 void fuzz_touch_error(const hl_error_t *err);
 
 
-/* Host functions and a sink that touch all they get, and nothing else. */
+/* Host functions, services and a sink that touch all they get. */
 void fuzz_config(hl_config_t *config);
 
 
@@ -46,7 +46,7 @@ void fuzz_config(hl_config_t *config);
 /*
  * Calling, with an output area that holds "len" bytes and ends where its
  * allocation ends, and fuzz_config()'s functions.  "flags" are of the input:
- * which members the sink lacks, the log level.
+ * what of the sink and the services is not there, the log level.
  */
 hl_sandbox_t *fuzz_sandbox(const void *output, size_t len, hl_phase_t phase,
     unsigned flags);

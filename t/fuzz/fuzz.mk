@@ -12,7 +12,8 @@
 # $(B)/fuzz/found.  Each run prints its executions and adds a line of them to
 # $(B)/fuzz/totals.
 #
-# Part of the Makefile above, behind core/core.mk and guest/guest.mk.
+# Part of the Makefile above, behind core/core.mk, guest/guest.mk and
+# t/nginx/nginx.mk, from which nginx's source comes.
 
 TIME ?= 600
 RUNS ?= -1
@@ -82,13 +83,9 @@ fuzz_nginx_flags := -Ihttp -Icore -It/fuzz -isystem $(fuzz_nginx_obj) \
 fuzz_nginx_cc := -O1 -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1 -Wno-error \
                  -fsanitize=address,fuzzer-no-link
 
-$(fuzz_nginx_src)/configure: t/fuzz/fetch-nginx \
-                             | $(PACKAGES) $(LINT_PACKAGES)
-	t/fuzz/fetch-nginx $(B)/fuzz/nginx
-	@touch $@
-
-$(fuzz_nginx_obj)/nginx.a: $(fuzz_nginx_src)/configure t/fuzz/fuzz.mk
-	@rm -rf $(@D)
+$(fuzz_nginx_obj)/nginx.a: $(NGINX_FETCHED)/fetched | $(LINT_PACKAGES)
+	@rm -rf $(B)/fuzz/nginx && mkdir -p $(fuzz_nginx_src)
+	@cp -R $(NGINX_FETCHED)/src/. $(fuzz_nginx_src)
 	@echo 'building nginx for the fuzz targets'
 	@{ cd $(fuzz_nginx_src) \
 	   && ./configure --builddir=$(@D) --with-cc=$(FUZZ_CC) \

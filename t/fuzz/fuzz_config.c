@@ -15,8 +15,6 @@
  *     input   what is left out (1), text
  */
 
-#include <sys/stat.h>
-
 #include "ngx_fuzz.h"
 
 
@@ -196,6 +194,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_check(ngx_array_init(&hmcf.guests, cf.pool, 4,
                               sizeof(ngx_http_hyperlight_guest_t *))
+               == NGX_OK);
+
+    fuzz_check(ngx_list_init(&fuzz_cycle.shared_memory, cf.pool, 1,
+                             sizeof(ngx_shm_zone_t))
                == NGX_OK);
 
     arg = ngx_array_push_n(cf.args, 2);

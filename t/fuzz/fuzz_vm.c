@@ -134,7 +134,24 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 }
 
 
-/* False: the input has no length that fits. */
+/* Of the input's code: as it says, or all there is. */
+static size_t
+fuzz_code_len(const uint8_t *data, size_t size)
+{
+    size_t  len, max;
+
+    len = data[1] | (size_t) data[2] << 8;
+    max = size - FUZZ_HEAD;
+
+    if (max > FUZZ_CODE) {
+        max = FUZZ_CODE;
+    }
+
+    return len < max ? len : max;
+}
+
+
+/* False: it does not fit into the sandbox's input. */
 static bool
 fuzz_begin(const uint8_t *data, size_t size)
 {
@@ -143,11 +160,7 @@ fuzz_begin(const uint8_t *data, size_t size)
     hl_error_t   err;
     hl_value_t   arg;
 
-    len = size < FUZZ_HEAD ? 0 : data[1] | (size_t) data[2] << 8;
-
-    if (size < FUZZ_HEAD || len > FUZZ_CODE || len > size - FUZZ_HEAD) {
-        return false;
-    }
+    len = fuzz_code_len(data, size);
 
     memset(fuzz_code, FUZZ_RET, FUZZ_CODE);
     memcpy(fuzz_code, data + FUZZ_HEAD, len);
@@ -182,9 +195,15 @@ fuzz_begin(const uint8_t *data, size_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    char        where[HL_WHERE_TEXT];
     hl_error_t  err;
+    hl_frame_t  frames[HL_FRAMES_MAX];
 
     static unsigned  count;
+
+    if (size < FUZZ_HEAD) {
+        return 0;
+    }
 
     if (!fuzz_begin(data, size)) {
         fuzz_restore();
@@ -194,6 +213,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (hl_sandbox_finish(fuzz_sb, FUZZ_LIMIT, &err) != HL_OK) {
         fuzz_touch_error(&err);
         fuzz_check(err.status != HL_ERR_SYSTEM);
+        fuzz_check(hl_call_backtrace(fuzz_sb, frames) <= HL_FRAMES_MAX);
+        fuzz_touch(where,
+                   strlen(hl_call_where(fuzz_sb, where, sizeof(where))));
     }
 
     fuzz_restore();

@@ -4,9 +4,6 @@
  * ngx_fuzz.c: what both targets with nginx in them need.
  */
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "ngx_fuzz.h"
 
 

@@ -8,6 +8,7 @@
  *     count               puts out how often it did so: 1, being as new
  *     flush               sends it
  *     status=N, deny      a status; 401 and what the client is to show
+ *     gzip                says that the body is compressed
  *     sleep=MS, work=N    waits; computes, N million turns
  *     get                 puts out how many bytes the body has, and its hash
  *     echo                puts out the body, as it reads it
@@ -123,6 +124,9 @@ step(const char *what, const hl_http_request_t *req, hl_http_response_t *resp)
     } else if (strcmp(what, "deny") == 0) {
         hl_http_set_status(resp, 401);
         hl_http_add_header(resp, "WWW-Authenticate", "Basic realm=\"act\"");
+
+    } else if (strcmp(what, "gzip") == 0) {
+        hl_http_add_header(resp, "Content-Encoding", "gzip");
 
     } else if (strncmp(what, "sleep=", 6) == 0) {
         (void) hl_sleep((uint32_t) n);

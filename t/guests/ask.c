@@ -1,7 +1,9 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * ask.c: a guest for t/ask.t: sub-requests.
+ * ask.c: a guest for t/ask.t: sub-requests.  What it asks, and how, is in the
+ * headers X-Ask, X-Method and X-Type of its own request, and in the body; or,
+ * of one that another one asks, in the arguments.
  */
 
 #include <errno.h>
@@ -15,18 +17,52 @@
 #define PIECE  4096
 
 
+/* Of a header: what no header can have, it has as "~" and two digits. */
+
+static const char *
+text(const hl_http_request_t *req, const char *name)
+{
+    char        *copy, *p, digits[3] = "";
+    const char  *value;
+
+    value = hl_http_header(req, name).data;
+
+    if (value == NULL) {
+        return NULL;
+    }
+
+    copy = p = malloc(strlen(value) + 1);
+
+    while (*value != '\0') {
+        if (*value == '~') {
+            memcpy(digits, value + 1, 2);
+            *p++ = (char) strtoul(digits, NULL, 16);
+            value += 3;
+
+        } else {
+            *p++ = *value++;
+        }
+    }
+
+    *p = '\0';
+
+    return copy;
+}
+
+
 static hl_http_subrequest_t *
 ask(const hl_http_request_t *req)
 {
-    hl_http_view_t  method, type, body;
+    const char      *method, *args;
+    hl_http_view_t   body;
 
-    method = hl_http_header(req, "X-Method");
-    type = hl_http_header(req, "X-Type");
+    method = text(req, "X-Method");
+    args = hl_http_args(req).data;
     body = hl_http_body(req);
 
-    return hl_http_subrequest(method.data != NULL ? method.data : "GET",
-                              hl_http_header(req, "X-Ask").data, type.data,
-                              body.data, body.len);
+    return hl_http_subrequest(method != NULL ? method : "GET",
+                              *args == '/' ? args : text(req, "X-Ask"),
+                              text(req, "X-Type"), body.data, body.len);
 }
 
 
@@ -135,6 +171,29 @@ part(const hl_http_request_t *req, hl_http_response_t *resp)
 }
 
 
+/* Reads one byte, sleeps, and then the rest: how many bytes in all. */
+
+static void
+nap(const hl_http_request_t *req, hl_http_response_t *resp)
+{
+    char                   buf[PIECE];
+    size_t                 total;
+    ssize_t                n;
+    hl_http_subrequest_t  *sub;
+
+    sub = ask(req);
+    total = (size_t) hl_http_subrequest_read(sub, buf, 1);
+
+    hl_sleep(400);
+
+    while ((n = hl_http_subrequest_read(sub, buf, sizeof(buf))) > 0) {
+        total += (size_t) n;
+    }
+
+    hl_http_printf(resp, n == 0 ? "%zu" : "%zu and an error", total);
+}
+
+
 /* As many as the arguments say, one after the other: how many worked. */
 
 static void
@@ -204,6 +263,7 @@ hyperlight_main(void)
     hl_http_register("whole", whole);
     hl_http_register("through", through);
     hl_http_register("part", part);
+    hl_http_register("nap", nap);
     hl_http_register("many", many);
     hl_http_register("nest", nest);
 }

@@ -20,7 +20,8 @@ package HL::Nginx;
 # Environment: TEST_NGINX_BINARY, TEST_NGINX_MODULE, TEST_NGINX_BUILD (the
 # build folder), TEST_NGINX_GLOBALS (for the main context),
 # TEST_NGINX_GLOBALS_HTTP (for http), TEST_NGINX_LEAVE (keep the directory),
-# TEST_NGINX_CATLOG (print the error log).
+# TEST_NGINX_CATLOG (print the error log), TEST_NGINX_SANITIZED (the module
+# was built with sanitizers: see t/asan.mk).
 
 use strict;
 use warnings;
@@ -51,8 +52,9 @@ my @all;
 
 
 # Sections: main, http, server.  Others: log_level (info), workers (1),
-# connections (512, of a worker), start (1), check_restore (1; 0 in tests that
-# count or measure what a request costs).  "wrap" is a command that the master
+# connections (512, of a worker), daemon (off; on: the caller starts it),
+# start (1), check_restore (1; 0 in tests that count or measure what a request
+# costs).  "wrap" is a command that the master
 # is started through.
 
 sub new {
@@ -64,6 +66,7 @@ sub new {
         log_level => 'info',
         workers   => 1,
         connections => 512,
+        daemon    => 'off',
         start     => 1,
         check_restore => 1,
         wrap      => [],
@@ -154,7 +157,7 @@ sub configure {
         qw(client_body proxy fastcgi uwsgi scgi);
 
     $self->write_file('nginx.conf', <<"EOT");
-daemon off;
+daemon $self->{daemon};
 $user
 worker_processes $self->{workers};
 worker_rlimit_core 100m;
