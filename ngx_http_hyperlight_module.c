@@ -90,6 +90,22 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       offsetof(ngx_http_hyperlight_loc_conf_t, timeout),
       &ngx_http_hyperlight_time_post },
 
+    { ngx_string("hyperlight_header_filter"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE12,
+      ngx_http_hyperlight_filter_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, header_filter),
+      NULL },
+
+    { ngx_string("hyperlight_body_filter"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE12,
+      ngx_http_hyperlight_filter_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_hyperlight_loc_conf_t, body_filter),
+      NULL },
+
     { ngx_string("hyperlight_header_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
                         |NGX_CONF_TAKE1,
@@ -135,22 +151,6 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
       ngx_http_hyperlight_memory,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
-      NULL },
-
-    { ngx_string("hyperlight_header_filter"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
-                        |NGX_CONF_TAKE12,
-      ngx_http_hyperlight_filter_set,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_hyperlight_loc_conf_t, header_filter),
-      NULL },
-
-    { ngx_string("hyperlight_body_filter"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
-                        |NGX_CONF_TAKE12,
-      ngx_http_hyperlight_filter_set,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_hyperlight_loc_conf_t, body_filter),
       NULL },
 
     { ngx_string("hyperlight_status"),
@@ -352,9 +352,9 @@ ngx_http_hyperlight_create_loc_conf(ngx_conf_t *cf)
      *     conf->sets = NULL;
      */
 
-    conf->access = NGX_CONF_UNSET_PTR;
     conf->header_filter = NGX_CONF_UNSET_PTR;
     conf->body_filter = NGX_CONF_UNSET_PTR;
+    conf->access = NGX_CONF_UNSET_PTR;
     conf->cpu_limit = NGX_CONF_UNSET_MSEC;
     conf->timeout = NGX_CONF_UNSET_MSEC;
     conf->request_buffering = NGX_CONF_UNSET;
@@ -372,13 +372,13 @@ ngx_http_hyperlight_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_core_loc_conf_t  *clcf;
 
+    ngx_conf_merge_ptr_value(conf->header_filter, prev->header_filter, NULL);
+    ngx_conf_merge_ptr_value(conf->body_filter, prev->body_filter, NULL);
     ngx_conf_merge_ptr_value(conf->access, prev->access, NULL);
 
     if (ngx_http_hyperlight_set_merge(conf, prev) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
-    ngx_conf_merge_ptr_value(conf->header_filter, prev->header_filter, NULL);
-    ngx_conf_merge_ptr_value(conf->body_filter, prev->body_filter, NULL);
 
     /* a location only lowers the limits of its guest: these lower nothing */
 

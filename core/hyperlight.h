@@ -251,6 +251,11 @@ typedef struct {
     hl_status_t  (*body)(void *data, const void *bytes, size_t len,
                          hl_error_t *err);
 
+    /* all headers of this name that were handed over before, and those of
+       the original response, which the embedder has */
+    hl_status_t  (*remove_header)(void *data, const char *name,
+                                  size_t name_len, hl_error_t *err);
+
     /* Adds "value" to a metric; in the initialisation it is declared.  The
        name is any bytes. */
     hl_status_t  (*metric)(void *data, hl_metric_kind_t kind,
@@ -262,11 +267,6 @@ typedef struct {
        guest. */
     hl_status_t  (*admit)(void *data, const char *name, uint32_t id,
                           hl_error_t *err);
-
-    /* all headers of this name that were handed over before, and those of
-       the original response, which the embedder has */
-    hl_status_t  (*remove_header)(void *data, const char *name,
-                                  size_t name_len, hl_error_t *err);
 } hl_sink_t;
 
 

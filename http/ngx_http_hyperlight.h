@@ -119,10 +119,10 @@ typedef struct {
 
 typedef struct {
     ngx_http_hyperlight_target_t     *pass;
-    ngx_http_hyperlight_target_t     *access;
-    ngx_array_t                      *sets;       /* variables */
     ngx_http_hyperlight_target_t     *header_filter;
     ngx_http_hyperlight_target_t     *body_filter;
+    ngx_http_hyperlight_target_t     *access;
+    ngx_array_t                      *sets;       /* variables */
     ngx_msec_t                        cpu_limit;
     ngx_msec_t                        timeout;
     ngx_http_hyperlight_limits_t      limits;
@@ -150,7 +150,6 @@ struct ngx_http_hyperlight_field_s {
     ngx_str_t                         name;
     ngx_str_t                         value;
     ngx_http_hyperlight_header_t     *special;    /* NULL: nothing */
-    unsigned                          removed:1;  /* from the original */
 };
 
 
@@ -250,6 +249,9 @@ struct ngx_http_hyperlight_ctx_s {
     ngx_array_t                       headers;
                                      /* of ngx_http_hyperlight_field_t */
     size_t                            headers_size;
+    ngx_array_t                       removals;
+                                     /* of ngx_http_hyperlight_field_t, with
+                                        a name only */
     ngx_chain_t                      *body;
     ngx_chain_t                      *last;
     size_t                            body_size;  /* of it */
@@ -453,12 +455,6 @@ void ngx_http_hyperlight_settle(ngx_http_hyperlight_pool_t *pool);
 /* a call, slice by slice */
 
 void ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx);
-
-/*
- * All of a call, within one slice of CPU time: what ctx->finish() would get.
- * Its sandbox is released, and not settled.
- */
-ngx_int_t ngx_http_hyperlight_call_now(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_slice_handler(ngx_event_t *ev);
 
 /* In nanoseconds: nginx's own clock stands still while a guest runs. */
@@ -481,7 +477,6 @@ void ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx);
 
 /* Has the client left?  An event that will find out, if it may have. */
 void ngx_http_hyperlight_look(ngx_http_request_t *r);
-
 
 /* The guest stays stopped, until ctx->await() has what it waits for. */
 void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
@@ -565,29 +560,6 @@ void ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx,
     ngx_uint_t end);
 
 
-/* access */
-
-char *ngx_http_hyperlight_access(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-ngx_int_t ngx_http_hyperlight_access_init(ngx_conf_t *cf);
-
-/* The headers that were put out, as the request's. */
-hl_status_t ngx_http_hyperlight_check_headers_in(
-    ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err);
-ngx_int_t ngx_http_hyperlight_set_headers_in(ngx_http_hyperlight_ctx_t *ctx);
-
-
-/* variables that guests compute */
-
-char *ngx_http_hyperlight_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_hyperlight_set_merge(ngx_http_hyperlight_loc_conf_t *conf,
-    ngx_http_hyperlight_loc_conf_t *prev);
-
-/* A number or a Bool, as text. */
-hl_status_t ngx_http_hyperlight_put_scalar(ngx_http_hyperlight_ctx_t *ctx,
-    const hl_value_t *value, hl_error_t *err);
-
-
 /* filters of responses */
 
 ngx_int_t ngx_http_hyperlight_filter_init(ngx_conf_t *cf);
@@ -610,6 +582,29 @@ typedef ngx_int_t (*ngx_http_hyperlight_walk_pt)(void *data,
     const char *name, size_t len, ngx_str_t *value);
 ngx_int_t ngx_http_hyperlight_walk_headers_out(ngx_http_request_t *r,
     ngx_http_hyperlight_walk_pt handler, void *data);
+
+
+/* access */
+
+char *ngx_http_hyperlight_access(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_hyperlight_access_init(ngx_conf_t *cf);
+
+/* The headers that were put out, as the request's. */
+hl_status_t ngx_http_hyperlight_check_headers_in(
+    ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err);
+ngx_int_t ngx_http_hyperlight_set_headers_in(ngx_http_hyperlight_ctx_t *ctx);
+
+
+/* variables that guests compute */
+
+char *ngx_http_hyperlight_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_hyperlight_set_merge(ngx_http_hyperlight_loc_conf_t *conf,
+    ngx_http_hyperlight_loc_conf_t *prev);
+
+/* A number or a Bool, as text. */
+hl_status_t ngx_http_hyperlight_put_scalar(ngx_http_hyperlight_ctx_t *ctx,
+    const hl_value_t *value, hl_error_t *err);
 
 
 /* a request, and its response */
@@ -658,14 +653,8 @@ hl_status_t ngx_http_hyperlight_check_header(ngx_http_hyperlight_ctx_t *ctx,
     ngx_str_t *name, ngx_str_t *value, ngx_http_hyperlight_header_t **special,
     hl_error_t *err);
 
-/* Copies it out of the guest's memory, until the response begins. */
-ngx_http_hyperlight_field_t *ngx_http_hyperlight_keep_header(
-    ngx_http_hyperlight_ctx_t *ctx, ngx_str_t *name, ngx_str_t *value,
-    ngx_http_hyperlight_header_t *special);
-
-/* All of this name, and what nginx has of them in places of its own. */
-void ngx_http_hyperlight_clear_header(ngx_http_request_t *r,
-    ngx_http_hyperlight_field_t *field);
+/* From the original response, what the guest does not want in it. */
+void ngx_http_hyperlight_clear_headers(ngx_http_hyperlight_ctx_t *ctx);
 
 /* By its status, whatever the guest has written. */
 #define ngx_http_hyperlight_bodiless(ctx)                                     \

@@ -27,10 +27,11 @@ static ngx_int_t ngx_http_hyperlight_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hyperlight_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_hyperlight_filter_head(ngx_http_request_t *r,
-    ngx_http_hyperlight_target_t *target,
-    ngx_http_hyperlight_pool_t **pool);
+    ngx_http_hyperlight_target_t *target);
 static ngx_int_t ngx_http_hyperlight_filter_start(ngx_http_request_t *r,
     ngx_http_hyperlight_target_t *target);
+static ngx_int_t ngx_http_hyperlight_filter_run(
+    ngx_http_hyperlight_filter_t *f);
 static ngx_int_t ngx_http_hyperlight_filter_create(ngx_http_request_t *r,
     ngx_http_hyperlight_target_t *target,
     ngx_http_hyperlight_filter_t **filter);
@@ -103,7 +104,6 @@ static ngx_int_t
 ngx_http_hyperlight_header_filter(ngx_http_request_t *r)
 {
     ngx_int_t                        rc;
-    ngx_http_hyperlight_pool_t      *pool;
     ngx_http_hyperlight_filter_t    *f;
     ngx_http_hyperlight_loc_conf_t  *hlcf;
 
@@ -125,24 +125,15 @@ ngx_http_hyperlight_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    rc = NGX_OK;
-    pool = NULL;
-
     if (hlcf->header_filter && r == r->main) {
-        rc = ngx_http_hyperlight_filter_head(r, hlcf->header_filter, &pool);
+        rc = ngx_http_hyperlight_filter_head(r, hlcf->header_filter);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_hyperlight_filter_start(r, hlcf->body_filter);
-    }
-
-    /* the client does not wait for this */
-
-    if (pool) {
-        ngx_http_hyperlight_settle(pool);
-    }
-
-    return rc;
+    return ngx_http_hyperlight_filter_start(r, hlcf->body_filter);
 }
 
 
@@ -175,11 +166,11 @@ ngx_http_hyperlight_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
-/* The guest sees the headers: now, or not at all.  *pool is to be settled. */
+/* The guest sees the headers: now, or not at all. */
 
 static ngx_int_t
 ngx_http_hyperlight_filter_head(ngx_http_request_t *r,
-    ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_pool_t **pool)
+    ngx_http_hyperlight_target_t *target)
 {
     ngx_int_t                      rc;
     ngx_http_hyperlight_filter_t  *f;
@@ -197,9 +188,8 @@ ngx_http_hyperlight_filter_head(ngx_http_request_t *r,
     f->over = 1;
     f->ended = 1;
     f->ctx->at_once = 1;
-    *pool = f->ctx->pool;
 
-    rc = ngx_http_hyperlight_call_now(f->ctx);
+    rc = ngx_http_hyperlight_filter_run(f);
 
     if (rc == NGX_OK) {
         rc = ngx_http_hyperlight_filter_change(f->ctx);
@@ -252,12 +242,10 @@ ngx_http_hyperlight_filter_start(ngx_http_request_t *r,
     calls->filter = f;
 
     if (rc == NGX_OK) {
-        f->starting = 1;
-        ngx_http_hyperlight_start(f->ctx);
-        f->starting = 0;
+        rc = ngx_http_hyperlight_filter_run(f);
 
-        if (f->rc != NGX_OK) {
-            rc = ngx_http_hyperlight_filter_status(f->ctx, f->rc);
+        if (rc != NGX_OK) {
+            rc = ngx_http_hyperlight_filter_status(f->ctx, rc);
         }
     }
 
@@ -278,6 +266,19 @@ ngx_http_hyperlight_filter_start(ngx_http_request_t *r,
     r->buffered |= NGX_HTTP_HYPERLIGHT_BUFFERED;
 
     return NGX_OK;
+}
+
+
+/* What the call has come to by now. */
+
+static ngx_int_t
+ngx_http_hyperlight_filter_run(ngx_http_hyperlight_filter_t *f)
+{
+    f->starting = 1;
+    ngx_http_hyperlight_start(f->ctx);
+    f->starting = 0;
+
+    return f->rc;
 }
 
 

@@ -13,6 +13,9 @@
 
 static hl_status_t ngx_http_hyperlight_bad_header(hl_error_t *err,
     ngx_str_t *name, const char *what);
+static ngx_int_t ngx_http_hyperlight_keep_header(
+    ngx_http_hyperlight_ctx_t *ctx, ngx_str_t *name, ngx_str_t *value,
+    ngx_http_hyperlight_header_t *special);
 static ngx_uint_t ngx_http_hyperlight_is_value(ngx_str_t *value);
 static ngx_http_hyperlight_header_t *ngx_http_hyperlight_special(
     ngx_str_t *name);
@@ -154,7 +157,7 @@ ngx_http_hyperlight_put_header(void *data, const char *name, size_t name_len,
                                               "makes the headers too large");
     }
 
-    if (ngx_http_hyperlight_keep_header(ctx, &n, &v, special) == NULL) {
+    if (ngx_http_hyperlight_keep_header(ctx, &n, &v, special) != NGX_OK) {
         return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");
     }
 
@@ -205,7 +208,9 @@ ngx_http_hyperlight_bad_header(hl_error_t *err, ngx_str_t *name,
 }
 
 
-ngx_http_hyperlight_field_t *
+/* Copies it out of the guest's memory, until the response begins. */
+
+static ngx_int_t
 ngx_http_hyperlight_keep_header(ngx_http_hyperlight_ctx_t *ctx,
     ngx_str_t *name, ngx_str_t *value, ngx_http_hyperlight_header_t *special)
 {
@@ -220,17 +225,17 @@ ngx_http_hyperlight_keep_header(ngx_http_hyperlight_ctx_t *ctx,
                           sizeof(ngx_http_hyperlight_field_t))
            != NGX_OK)
     {
-        return NULL;
+        return NGX_ERROR;
     }
 
     p = ngx_pnalloc(pool, name->len + value->len);
     if (p == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     field = ngx_array_push(&ctx->headers);
     if (field == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     field->name.data = p;
@@ -242,11 +247,10 @@ ngx_http_hyperlight_keep_header(ngx_http_hyperlight_ctx_t *ctx,
     ngx_memcpy(p, value->data, value->len);
 
     field->special = special;
-    field->removed = 0;
 
     ctx->headers_size += name->len + value->len;
 
-    return field;
+    return NGX_OK;
 }
 
 
@@ -320,15 +324,12 @@ ngx_http_hyperlight_set_headers(ngx_http_hyperlight_ctx_t *ctx)
     ngx_http_request_t           *r;
     ngx_http_hyperlight_field_t  *field;
 
+    ngx_http_hyperlight_clear_headers(ctx);
+
     r = ctx->request;
     field = ctx->headers.elts;
 
     for (i = 0; i < ctx->headers.nelts; i++) {
-
-        if (field[i].removed) {
-            ngx_http_hyperlight_clear_header(r, &field[i]);
-            continue;
-        }
 
         if (field[i].special) {
             if (field[i].special->handler(r, &field[i]) != NGX_OK) {

@@ -41,9 +41,9 @@ const hl_sink_t  ngx_http_hyperlight_sink = {
     ngx_http_hyperlight_put_status,
     ngx_http_hyperlight_put_header,
     ngx_http_hyperlight_put_body,
+    ngx_http_hyperlight_put_removal,
     ngx_http_hyperlight_put_metric,
-    ngx_http_hyperlight_admit,
-    ngx_http_hyperlight_put_removal
+    ngx_http_hyperlight_admit
 };
 
 const hl_services_t  ngx_http_hyperlight_services = {

@@ -273,7 +273,9 @@ ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
         return ngx_http_hyperlight_acquire_now(ctx);
     }
 
-    if (pool->count && ngx_http_hyperlight_pool_held(pool, ctx->request->main))
+    if (pool->count
+        && (ctx->at_once
+            || ngx_http_hyperlight_pool_held(pool, ctx->request->main)))
     {
         return ngx_http_hyperlight_acquire_now(ctx);
     }

@@ -5,14 +5,25 @@
  * in a filter, those of the original response.
  *
  * What the guest has put out goes at once.  What the original has, is cleared
- * when the guest's headers become nginx's, before those that came later.
+ * when the guest's headers become nginx's, and before: those that are left
+ * came later.
  */
 
 #include "ngx_http_hyperlight.h"
 
 
+/* Of one call: names, and the length of each. */
+#define NGX_HTTP_HYPERLIGHT_REMOVALS     100
+#define NGX_HTTP_HYPERLIGHT_REMOVED_NAME 256
+
+
 static void ngx_http_hyperlight_forget_header(ngx_http_hyperlight_ctx_t *ctx,
     ngx_str_t *name);
+static hl_status_t ngx_http_hyperlight_keep_removal(
+    ngx_http_hyperlight_ctx_t *ctx, ngx_str_t *name,
+    ngx_http_hyperlight_header_t *special, hl_error_t *err);
+static void ngx_http_hyperlight_clear_header(ngx_http_request_t *r,
+    ngx_http_hyperlight_field_t *field);
 static void ngx_http_hyperlight_clear_slot(ngx_http_request_t *r,
     ngx_http_hyperlight_header_t *special);
 
@@ -31,7 +42,6 @@ ngx_http_hyperlight_put_removal(void *data, const char *name,
     ngx_http_hyperlight_ctx_t *ctx = data;
 
     ngx_str_t                      n, none;
-    ngx_http_hyperlight_field_t   *field;
     ngx_http_hyperlight_header_t  *special;
 
     if (!ngx_http_hyperlight_may(ctx,
@@ -58,25 +68,9 @@ ngx_http_hyperlight_put_removal(void *data, const char *name,
         return HL_OK;
     }
 
-    if (ctx->headers.nelts == (ngx_uint_t) ctx->limits.headers
-        || n.len > ctx->limits.header_size - ctx->headers_size)
-    {
-        return hl_error_set(err, HL_ERR_OUTPUT, "the guest sets and removes "
-                            "too many response headers");
-    }
-
-    field = ngx_http_hyperlight_keep_header(ctx, &n, &none, special);
-    if (field == NULL) {
-        return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");
-    }
-
-    field->removed = 1;
-
-    return HL_OK;
+    return ngx_http_hyperlight_keep_removal(ctx, &n, special, err);
 }
 
-
-/* Also that it was removed before: it will be again. */
 
 static void
 ngx_http_hyperlight_forget_header(ngx_http_hyperlight_ctx_t *ctx,
@@ -102,7 +96,77 @@ ngx_http_hyperlight_forget_header(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
+static hl_status_t
+ngx_http_hyperlight_keep_removal(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_str_t *name, ngx_http_hyperlight_header_t *special, hl_error_t *err)
+{
+    ngx_uint_t                    i;
+    ngx_pool_t                   *pool;
+    ngx_http_hyperlight_field_t  *field;
+
+    pool = ctx->request->pool;
+    field = ctx->removals.elts;
+
+    for (i = 0; i < ctx->removals.nelts; i++) {
+        if (ngx_http_hyperlight_same(&field[i].name, name)) {
+            return HL_OK;
+        }
+    }
+
+    if (i == NGX_HTTP_HYPERLIGHT_REMOVALS
+        || name->len > NGX_HTTP_HYPERLIGHT_REMOVED_NAME)
+    {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the guest removes too many "
+                            "response headers, or one of over %d bytes",
+                            NGX_HTTP_HYPERLIGHT_REMOVED_NAME);
+    }
+
+    if (field == NULL
+        && ngx_array_init(&ctx->removals, pool, 8,
+                          sizeof(ngx_http_hyperlight_field_t))
+           != NGX_OK)
+    {
+        goto failed;
+    }
+
+    field = ngx_array_push(&ctx->removals);
+    if (field == NULL) {
+        goto failed;
+    }
+
+    ngx_memzero(field, sizeof(ngx_http_hyperlight_field_t));
+
+    field->name.data = ngx_pstrdup(pool, name);
+    if (field->name.data == NULL) {
+        goto failed;
+    }
+
+    field->name.len = name->len;
+    field->special = special;
+
+    return HL_OK;
+
+failed:
+
+    return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");
+}
+
+
 void
+ngx_http_hyperlight_clear_headers(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_uint_t                    i;
+    ngx_http_hyperlight_field_t  *field;
+
+    field = ctx->removals.elts;
+
+    for (i = 0; i < ctx->removals.nelts; i++) {
+        ngx_http_hyperlight_clear_header(ctx->request, &field[i]);
+    }
+}
+
+
+static void
 ngx_http_hyperlight_clear_header(ngx_http_request_t *r,
     ngx_http_hyperlight_field_t *field)
 {

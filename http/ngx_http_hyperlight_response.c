@@ -58,7 +58,7 @@ ngx_http_hyperlight_put_body(void *data, const void *bytes, size_t len,
     ngx_buf_t     *b;
     const u_char  *p;
 
-    if (ctx->at_once && ctx->filter) {
+    if (ctx->filter && ctx->at_once) {
         return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a body, "
                             "and is called for the headers only");
     }

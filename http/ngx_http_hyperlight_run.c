@@ -49,6 +49,8 @@ static void ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_begin_call(
     ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_unknown(ngx_http_hyperlight_ctx_t *ctx);
+static ngx_int_t ngx_http_hyperlight_one_slice(
+    ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
     ngx_http_hyperlight_limit_e limit, ngx_msec_t value);
@@ -80,7 +82,7 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 
     rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire(ctx);
 
-    if (rc == NGX_OK && ctx->filter) {
+    if (rc == NGX_OK && ctx->filter && !ctx->at_once) {
 
         /* not in the middle of who produces the response */
 
@@ -112,58 +114,6 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
 
     ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
     ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_unavailable(ctx));
-}
-
-
-/* One slice of CPU time: that others had the CPU meanwhile is no fault of the
- * guest, and nobody can be let down by it later. */
-
-ngx_int_t
-ngx_http_hyperlight_call_now(ngx_http_hyperlight_ctx_t *ctx)
-{
-    uint64_t   end;
-    ngx_int_t  rc;
-
-    ngx_http_hyperlight_record_begin(ctx);
-
-    rc = ngx_http_hyperlight_brake(ctx);
-
-    if (rc != NGX_OK) {
-        ngx_http_hyperlight_record_end(ctx, rc);
-        ngx_http_hyperlight_leave(ctx, 1);
-        return rc;
-    }
-
-    rc = (ctx->pool == NULL) ? NGX_BUSY : ngx_http_hyperlight_acquire_now(ctx);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_hyperlight_begin_call(ctx);
-
-        end = ngx_http_hyperlight_cpu_time() + ctx->guest->slice * 1000000ull;
-
-        while (rc == NGX_AGAIN && ngx_http_hyperlight_cpu_time() < end) {
-            rc = ngx_http_hyperlight_slice(ctx);
-        }
-
-        if (rc == NGX_AGAIN || rc == NGX_DONE) {
-            rc = ngx_http_hyperlight_expired(ctx,
-                                             NGX_HTTP_HYPERLIGHT_OVER_SLICE,
-                                             ctx->guest->slice);
-        }
-
-        if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-            ctx->record.outcome = NGX_HTTP_HYPERLIGHT_LIMIT;
-        }
-
-    } else {
-        ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
-        rc = ngx_http_hyperlight_unavailable(ctx);
-    }
-
-    ngx_http_hyperlight_record_end(ctx, rc);
-    ngx_http_hyperlight_leave(ctx, 1);
-
-    return rc;
 }
 
 
@@ -215,7 +165,8 @@ ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (rc == NGX_AGAIN) {
-        rc = ngx_http_hyperlight_slice(ctx);
+        rc = ctx->at_once ? ngx_http_hyperlight_one_slice(ctx)
+                          : ngx_http_hyperlight_slice(ctx);
     }
 
     if (rc == NGX_AGAIN && ctx->at_once) {
@@ -251,6 +202,25 @@ ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     ngx_http_hyperlight_done(ctx, rc);
+}
+
+
+/* Of CPU time: that others had the CPU meanwhile is no fault of the guest, and
+ * there is no other slice that would make up for it. */
+
+static ngx_int_t
+ngx_http_hyperlight_one_slice(ngx_http_hyperlight_ctx_t *ctx)
+{
+    uint64_t   end;
+    ngx_int_t  rc;
+
+    end = ngx_http_hyperlight_cpu_time() + ctx->guest->slice * 1000000ull;
+
+    do {
+        rc = ngx_http_hyperlight_slice(ctx);
+    } while (rc == NGX_AGAIN && ngx_http_hyperlight_cpu_time() < end);
+
+    return rc;
 }
 
 

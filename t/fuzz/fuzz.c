@@ -134,6 +134,18 @@ fuzz_header(void *data, const char *name, size_t name_len,
 
 
 static hl_status_t
+fuzz_remove_header(void *data, const char *name, size_t name_len,
+    hl_error_t *err)
+{
+    (void) data;
+
+    fuzz_touch(name, name_len);
+
+    return fuzz_fails_at_times(name_len, err);
+}
+
+
+static hl_status_t
 fuzz_body(void *data, const void *bytes, size_t len, hl_error_t *err)
 {
     (void) data;
@@ -349,24 +361,21 @@ fuzz_variable(void *data, const char *name, size_t name_len,
 
 
 static const hl_sink_t  fuzz_sink = {
-    fuzz_log,
-    fuzz_print,
-    fuzz_status,
-    fuzz_header,
-    fuzz_body,
-    fuzz_metric,
-    fuzz_admit,
-    fuzz_remove_header
+    .log = fuzz_log,
+    .print = fuzz_print,
+    .status = fuzz_status,
+    .header = fuzz_header,
+    .body = fuzz_body,
+    .remove_header = fuzz_remove_header
 };
 
 static const hl_services_t  fuzz_services = {
-    fuzz_sleep,
-    fuzz_flush,
-    fuzz_read_body,
-    fuzz_subrequest,
-    fuzz_read_body,
-    fuzz_subrequest_close,
-    fuzz_variable
+    .sleep = fuzz_sleep,
+    .flush = fuzz_flush,
+    .read_body = fuzz_read_body,
+    .subrequest = fuzz_subrequest,
+    .subrequest_read = fuzz_read_body,
+    .subrequest_close = fuzz_subrequest_close
 };
 
 

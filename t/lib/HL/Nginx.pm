@@ -20,8 +20,8 @@ package HL::Nginx;
 # Environment: TEST_NGINX_BINARY, TEST_NGINX_MODULE, TEST_NGINX_BUILD (the
 # build folder), TEST_NGINX_GLOBALS (for the main context),
 # TEST_NGINX_GLOBALS_HTTP (for http), TEST_NGINX_LEAVE (keep the directory),
-# TEST_NGINX_CATLOG (print the error log), TEST_NGINX_SANITIZED (the module was
-# built with sanitizers: see t/asan.mk).
+# TEST_NGINX_CATLOG (print the error log), TEST_NGINX_SANITIZED (the module
+# was built with sanitizers: see t/asan.mk).
 
 use strict;
 use warnings;
