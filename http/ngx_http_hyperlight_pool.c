@@ -280,9 +280,7 @@ ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
         return ngx_http_hyperlight_acquire_now(ctx);
     }
 
-    if (ctx->at_once || pool->count == 0
-        || pool->waiting_count >= pool->guest->queue)
-    {
+    if (pool->count == 0 || pool->waiting_count >= pool->guest->queue) {
         return NGX_BUSY;
     }
 

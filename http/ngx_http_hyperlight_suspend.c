@@ -190,11 +190,6 @@ ngx_http_hyperlight_may_wait(ngx_http_hyperlight_ctx_t *ctx, hl_error_t *err)
         return HL_OK;
     }
 
-    if (ctx->filter) {
-        return hl_error_set(err, HL_ERR_GUEST, "the response's headers do not "
-                            "wait for a guest that waits");
-    }
-
     return hl_error_set(err, HL_ERR_GUEST, "nginx needs the result at once, a "
                         "guest cannot wait for anything here");
 }

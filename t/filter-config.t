@@ -14,7 +14,7 @@ use HL::Nginx;
 use Test::More;
 
 my $nginx = HL::Nginx->new(start => 0);
-my $guest = 'hyperlight_guest g { binary t-guests/alter.elf; allow all; }';
+my $guest = 'hyperlight_guest g { binary t-guests/alter.elf; }';
 
 
 sub checked {

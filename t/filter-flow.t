@@ -30,7 +30,7 @@ my $origin = '127.0.0.1:' . $upstream->sockport;
 
 $nginx->configure(http => <<'HTTP', server => <<"SERVER");
 hyperlight_guest alter {
-    binary t-guests/alter.elf; allow all;
+    binary t-guests/alter.elf;
     sandboxes 1 4;
     cpu_limit 20s;
     timeout 60s;
@@ -43,11 +43,11 @@ hyperlight_guest stream {
     timeout 60s;
 }
 
-hyperlight_guest hasty { binary t-guests/alter.elf; allow all; sandboxes 1;
+hyperlight_guest hasty { binary t-guests/alter.elf; sandboxes 1;
                          timeout 200ms; }
-hyperlight_guest strict { binary t-guests/alter.elf; allow all; sandboxes 1;
+hyperlight_guest strict { binary t-guests/alter.elf; sandboxes 1;
                           cpu_limit 30ms; timeout 60s; }
-hyperlight_guest single { binary t-guests/alter.elf; allow all; sandboxes 1;
+hyperlight_guest single { binary t-guests/alter.elf; sandboxes 1;
                           queue 1 timeout=200ms; timeout 60s; }
 log_format outcome '$uri $status $hyperlight_outcome';
 HTTP

@@ -34,7 +34,7 @@ EOT
 
 $nginx->configure(http => <<"HTTP", server => $locations);
 hyperlight_guest alter {
-    binary t-guests/alter.elf; allow all;
+    binary t-guests/alter.elf;
     sandboxes 8;
     queue 64 timeout=10s;
     cpu_limit 20s;

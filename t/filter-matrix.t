@@ -12,7 +12,7 @@ use FindBin;
 
 $ENV{TEST_NGINX_GLOBALS_HTTP} = <<'EOT';
     hyperlight_guest outer {
-        binary t-guests/alter.elf; allow all;
+        binary t-guests/alter.elf;
         sandboxes 8;
         queue 64 timeout=60s;
         cpu_limit 10s;
@@ -20,7 +20,7 @@ $ENV{TEST_NGINX_GLOBALS_HTTP} = <<'EOT';
         output 2m;
     }
 
-    hyperlight_guest outer-headers { binary t-guests/alter.elf; allow all; }
+    hyperlight_guest outer-headers { binary t-guests/alter.elf; }
 
     hyperlight_header_filter outer-headers mark;
     hyperlight_body_filter outer pass;

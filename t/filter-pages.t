@@ -20,7 +20,7 @@ my $dir = $nginx->dir;
 
 $nginx->configure(http => <<"HTTP", server => <<"SERVER");
 hyperlight_guest alter {
-    binary t-guests/alter.elf; allow all;
+    binary t-guests/alter.elf;
     sandboxes 1 4;
     timeout 10s;
 }

@@ -21,18 +21,18 @@ my $port = $nginx->port;
 
 $nginx->configure(http => <<'HTTP', server => <<"SERVER");
 hyperlight_guest alter {
-    binary t-guests/alter.elf; allow all;
+    binary t-guests/alter.elf;
     sandboxes 1 4;
     allow all;
 }
 
 hyperlight_guest single {
-    binary t-guests/alter.elf; allow all;
+    binary t-guests/alter.elf;
     sandboxes 1;
 }
 
 hyperlight_guest small {
-    binary t-guests/alter.elf; allow all;
+    binary t-guests/alter.elf;
     sandboxes 1;
     headers 4k;
 }

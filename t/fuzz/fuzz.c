@@ -324,18 +324,6 @@ fuzz_metric(void *data, hl_metric_kind_t kind, const char *name,
 
 
 static hl_status_t
-fuzz_remove_header(void *data, const char *name, size_t name_len,
-    hl_error_t *err)
-{
-    (void) data;
-
-    fuzz_touch(name, name_len);
-
-    return fuzz_fails_at_times(name_len, err);
-}
-
-
-static hl_status_t
 fuzz_admit(void *data, const char *name, uint32_t id, hl_error_t *err)
 {
     (void) data;
@@ -366,6 +354,8 @@ static const hl_sink_t  fuzz_sink = {
     .status = fuzz_status,
     .header = fuzz_header,
     .body = fuzz_body,
+    .metric = fuzz_metric,
+    .admit = fuzz_admit,
     .remove_header = fuzz_remove_header
 };
 
@@ -375,7 +365,8 @@ static const hl_services_t  fuzz_services = {
     .read_body = fuzz_read_body,
     .subrequest = fuzz_subrequest,
     .subrequest_read = fuzz_read_body,
-    .subrequest_close = fuzz_subrequest_close
+    .subrequest_close = fuzz_subrequest_close,
+    .variable = fuzz_variable
 };
 
 
