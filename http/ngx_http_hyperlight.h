@@ -322,14 +322,6 @@ struct ngx_http_hyperlight_pool_s {
 };
 
 
-/* Memory for a large response. */
-typedef struct {
-    u_char                           *start;
-    size_t                            size;
-    ngx_http_hyperlight_worker_t     *worker;
-} ngx_http_hyperlight_block_t;
-
-
 struct ngx_http_hyperlight_worker_s {
     ngx_http_hyperlight_main_conf_t  *conf;
     hl_host_t                        *host;
@@ -345,8 +337,6 @@ struct ngx_http_hyperlight_worker_s {
 
     ngx_event_t                       retry;
     ngx_msec_t                        delay;
-
-    ngx_http_hyperlight_block_t       spare;      /* for the next response */
 
     ngx_event_t                       idle;
     unsigned                          called:1;   /* since the last look */

@@ -14,17 +14,26 @@
 /* What body bytes are gathered in, if they come in small pieces. */
 #define NGX_HTTP_HYPERLIGHT_BODY_BUFFER  4096
 
-/* What a worker keeps for the next response, at most. */
+/* What a process keeps for the next response, at most. */
 #define NGX_HTTP_HYPERLIGHT_SPARE_MAX    (256 * 1024)
+
+
+typedef struct {
+    u_char  *start;
+    size_t   size;
+} ngx_http_hyperlight_block_t;
 
 
 static ngx_buf_t *ngx_http_hyperlight_body_buffer(
     ngx_http_hyperlight_ctx_t *ctx, size_t len);
-static ngx_buf_t *ngx_http_hyperlight_large_buffer(
-    ngx_http_hyperlight_ctx_t *ctx, size_t len);
+static ngx_buf_t *ngx_http_hyperlight_large_buffer(ngx_pool_t *pool,
+    size_t len);
 static void ngx_http_hyperlight_large_cleanup(void *data);
 static void ngx_http_hyperlight_set_entity(ngx_http_hyperlight_ctx_t *ctx,
     off_t length);
+
+
+static ngx_http_hyperlight_block_t  ngx_http_hyperlight_spare;
 
 
 hl_status_t
@@ -113,7 +122,7 @@ ngx_http_hyperlight_body_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
         }
 
         cl->buf = len > NGX_HTTP_HYPERLIGHT_BODY_BUFFER
-                  ? ngx_http_hyperlight_large_buffer(ctx, len)
+                  ? ngx_http_hyperlight_large_buffer(pool, len)
                   : ngx_create_temp_buf(pool, NGX_HTTP_HYPERLIGHT_BODY_BUFFER);
         if (cl->buf == NULL) {
             return NULL;
@@ -145,16 +154,11 @@ ngx_http_hyperlight_body_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
  */
 
 static ngx_buf_t *
-ngx_http_hyperlight_large_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
+ngx_http_hyperlight_large_buffer(ngx_pool_t *pool, size_t len)
 {
-    ngx_buf_t                     *b;
-    ngx_pool_t                    *pool;
-    ngx_pool_cleanup_t            *cln;
-    ngx_http_hyperlight_block_t   *block;
-    ngx_http_hyperlight_worker_t  *w;
-
-    pool = ctx->request->pool;
-    w = ctx->pool->worker;
+    ngx_buf_t                    *b;
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_hyperlight_block_t  *block;
 
     b = ngx_calloc_buf(pool);
     cln = ngx_pool_cleanup_add(pool, sizeof(ngx_http_hyperlight_block_t));
@@ -165,9 +169,10 @@ ngx_http_hyperlight_large_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
 
     block = cln->data;
 
-    if (w->spare.size >= len) {
-        *block = w->spare;
-        ngx_memzero(&w->spare, sizeof(ngx_http_hyperlight_block_t));
+    if (ngx_http_hyperlight_spare.size >= len) {
+        *block = ngx_http_hyperlight_spare;
+        ngx_memzero(&ngx_http_hyperlight_spare,
+                    sizeof(ngx_http_hyperlight_block_t));
 
     } else {
         block->start = ngx_alloc(len, pool->log);
@@ -178,7 +183,6 @@ ngx_http_hyperlight_large_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
         block->size = len;
     }
 
-    block->worker = w;
     cln->handler = ngx_http_hyperlight_large_cleanup;
 
     b->start = block->start;
@@ -196,17 +200,15 @@ ngx_http_hyperlight_large_cleanup(void *data)
 {
     ngx_http_hyperlight_block_t *block = data;
 
-    u_char                        *unused;
-    ngx_http_hyperlight_worker_t  *w;
+    u_char  *unused;
 
-    w = block->worker;
     unused = block->start;
 
-    if (block->size > w->spare.size
+    if (block->size > ngx_http_hyperlight_spare.size
         && block->size <= NGX_HTTP_HYPERLIGHT_SPARE_MAX)
     {
-        unused = w->spare.start;
-        w->spare = *block;
+        unused = ngx_http_hyperlight_spare.start;
+        ngx_http_hyperlight_spare = *block;
     }
 
     if (unused) {

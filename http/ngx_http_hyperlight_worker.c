@@ -140,10 +140,6 @@ ngx_http_hyperlight_worker_cleanup(void *data)
 
     hl_host_destroy(w->host);
 
-    if (w->spare.start) {
-        ngx_free(w->spare.start);
-    }
-
     w->conf->worker = NULL;
 }
 
