@@ -14,26 +14,11 @@
 /* What body bytes are gathered in, if they come in small pieces. */
 #define NGX_HTTP_HYPERLIGHT_BODY_BUFFER  4096
 
-/* What a process keeps for the next response, at most. */
-#define NGX_HTTP_HYPERLIGHT_SPARE_MAX    (256 * 1024)
-
-
-typedef struct {
-    u_char  *start;
-    size_t   size;
-} ngx_http_hyperlight_block_t;
-
 
 static ngx_buf_t *ngx_http_hyperlight_body_buffer(
     ngx_http_hyperlight_ctx_t *ctx, size_t len);
-static ngx_buf_t *ngx_http_hyperlight_large_buffer(ngx_pool_t *pool,
-    size_t len);
-static void ngx_http_hyperlight_large_cleanup(void *data);
 static void ngx_http_hyperlight_set_entity(ngx_http_hyperlight_ctx_t *ctx,
     off_t length);
-
-
-static ngx_http_hyperlight_block_t  ngx_http_hyperlight_spare;
 
 
 hl_status_t
@@ -121,9 +106,8 @@ ngx_http_hyperlight_body_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
             return NULL;
         }
 
-        cl->buf = len > NGX_HTTP_HYPERLIGHT_BODY_BUFFER
-                  ? ngx_http_hyperlight_large_buffer(pool, len)
-                  : ngx_create_temp_buf(pool, NGX_HTTP_HYPERLIGHT_BODY_BUFFER);
+        cl->buf = ngx_create_temp_buf(pool, ngx_max(len,
+                                            NGX_HTTP_HYPERLIGHT_BODY_BUFFER));
         if (cl->buf == NULL) {
             return NULL;
         }
@@ -144,76 +128,6 @@ ngx_http_hyperlight_body_buffer(ngx_http_hyperlight_ctx_t *ctx, size_t len)
     ctx->last = cl;
 
     return b;
-}
-
-
-/*
- * The last large one is kept for the next response: a request's body and its
- * response of 64 KiB, both freed, are what makes glibc hand memory back to the
- * kernel, and fetch it again a request later.
- */
-
-static ngx_buf_t *
-ngx_http_hyperlight_large_buffer(ngx_pool_t *pool, size_t len)
-{
-    ngx_buf_t                    *b;
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_hyperlight_block_t  *block;
-
-    b = ngx_calloc_buf(pool);
-    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_http_hyperlight_block_t));
-
-    if (b == NULL || cln == NULL) {
-        return NULL;
-    }
-
-    block = cln->data;
-
-    if (ngx_http_hyperlight_spare.size >= len) {
-        *block = ngx_http_hyperlight_spare;
-        ngx_memzero(&ngx_http_hyperlight_spare,
-                    sizeof(ngx_http_hyperlight_block_t));
-
-    } else {
-        block->start = ngx_alloc(len, pool->log);
-        if (block->start == NULL) {
-            return NULL;
-        }
-
-        block->size = len;
-    }
-
-    cln->handler = ngx_http_hyperlight_large_cleanup;
-
-    b->start = block->start;
-    b->pos = block->start;
-    b->last = block->start;
-    b->end = block->start + block->size;
-    b->temporary = 1;
-
-    return b;
-}
-
-
-static void
-ngx_http_hyperlight_large_cleanup(void *data)
-{
-    ngx_http_hyperlight_block_t *block = data;
-
-    u_char  *unused;
-
-    unused = block->start;
-
-    if (block->size > ngx_http_hyperlight_spare.size
-        && block->size <= NGX_HTTP_HYPERLIGHT_SPARE_MAX)
-    {
-        unused = ngx_http_hyperlight_spare.start;
-        ngx_http_hyperlight_spare = *block;
-    }
-
-    if (unused) {
-        ngx_free(unused);
-    }
 }
 
 

@@ -121,7 +121,7 @@ for (
 
     # The body goes in and comes out once, and is the guest's own in between.
     ['a typed function, 16 KiB', '/upper', 'x' x 16384,
-     { allocations => 2, allocated => 16448, copies => 4, copied => 97344 }],
+     { allocations => 3, allocated => 32832, copies => 4, copied => 97344 }],
 
     ['JSON', '/json', '{"mail": "ada@example.org", "amount": 1}',
      { allocations => 1, allocated => 4096, copies => 2, copied => 16384 }],

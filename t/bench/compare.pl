@@ -57,7 +57,7 @@ sub handler {
     my %handlers = (
         return       => 'return 200 "Hello, bench!\n";',
         hyperlight   => $name eq 'json' ? 'hyperlight_pass json json;'
-                        : $name =~ /^echo(64k|1m)$/
+                        : $name =~ /^echo1m$/
                           ? 'hyperlight_pass big echo_http;'
                         : "hyperlight_pass bench ${job}_http;",
         njs          => "js_content jobs.$job;",

@@ -148,6 +148,8 @@ sub memory {
 # nobody waits for, and for what the kernel keeps for them; undef if this
 # system has none to offer.
 
+my @groups;
+
 sub cgroup {
     my ($controller) = @_;
 
@@ -164,8 +166,10 @@ sub cgroup {
                       ? ('cpuacct.usage', 'cpu.stat')
                       : ('memory.kmem.usage_in_bytes', 'memory.stat'))
         {
-            return { dir => "$top/$name", file => "$top/$name/$file" }
-                if -e "$top/$name/$file";
+            next if !-e "$top/$name/$file";
+
+            push @groups, "$top/$name";
+            return { dir => "$top/$name", file => "$top/$name/$file" };
         }
 
         rmdir "$top/$name";
@@ -203,6 +207,11 @@ sub cgroup_remove {
 
     HL::Nginx::wait_for(sub { rmdir $group->{dir} }, 5) if $group;
 }
+
+
+# After a part that has failed, too.
+
+END { rmdir $_ for @groups }
 
 
 # ---- tables ---------------------------------------------------------------
