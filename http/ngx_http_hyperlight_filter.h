@@ -25,7 +25,7 @@ struct ngx_http_hyperlight_filter_s {
     ngx_http_posted_request_t    posted;
     ngx_http_event_handler_pt    write_handler;   /* that it stands in for */
     ngx_chain_t                 *in;              /* not read yet */
-    ngx_int_t                    rc;              /* of a call that is over at once */
+    ngx_int_t                    rc;              /* of a call that is over */
     unsigned                     starting:1;
     unsigned                     over:1;          /* the original: its end
                                                      has arrived */
