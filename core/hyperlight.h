@@ -659,7 +659,8 @@ typedef struct {
     uint64_t  calls;
     uint64_t  runs;             /* KVM_RUN */
     uint64_t  exits;            /* of the guest's own doing */
-    uint64_t  guest_ns;         /* time in KVM_RUN, of the last call */
+    uint64_t  guest_ns;         /* time in KVM_RUN, of the last call; of each
+                                   slice little more than it was to have */
     uint64_t  restores;
     uint64_t  restored_pages;   /* copied back, by the last restore */
     uint64_t  dropped_pages;    /* given back, by the last restore */

@@ -27,6 +27,17 @@ struct ngx_http_hyperlight_sub_s {
 };
 
 
+/* What a guest asks for, checked: NGX_ERROR, if it cannot be asked.  "args"
+ * may be empty; sub_check() says why in *err. */
+ngx_int_t ngx_http_hyperlight_sub_uri(ngx_http_request_t *r,
+    const hl_subrequest_t *sub, ngx_str_t *uri, ngx_str_t *args);
+ngx_int_t ngx_http_hyperlight_sub_check(const hl_subrequest_t *sub,
+    hl_error_t *err);
+
+/* Makes the new sub-request what was asked for; NGX_ERROR: no memory. */
+ngx_int_t ngx_http_hyperlight_sub_build(ngx_http_request_t *sr,
+    const hl_subrequest_t *sub);
+
 /* A ngx_http_post_subrequest_pt. */
 ngx_int_t ngx_http_hyperlight_sub_done(ngx_http_request_t *sr, void *data,
     ngx_int_t rc);

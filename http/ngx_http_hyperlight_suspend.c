@@ -229,7 +229,10 @@ ngx_http_hyperlight_answer_error(ngx_http_hyperlight_ctx_t *ctx,
 }
 
 
-/* In milliseconds, as nginx has them: never less than what was asked for. */
+/*
+ * In milliseconds, as nginx has them: never less than what was asked for.  Its
+ * clock stands at the beginning of one, so that one more has to go by.
+ */
 
 hl_status_t
 ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
@@ -242,7 +245,7 @@ ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
         return err->status;
     }
 
-    ms = ns / 1000000 + (ns % 1000000 != 0);
+    ms = ns / 1000000 + (ns % 1000000 != 0) + (ns != 0);
 
     ctx->sleep = (ngx_msec_t) ngx_min(ms, NGX_HTTP_HYPERLIGHT_TIME_MAX);
     ctx->await = ngx_http_hyperlight_await_sleep;
