@@ -358,6 +358,7 @@ ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
     ngx_http_hyperlight_limit_e limit, ngx_msec_t value)
 {
     char        where[HL_WHERE_TEXT];
+    ngx_int_t   rc;
     hl_error_t  err;
 
     (void) hl_call_where(ctx->sandbox, where, sizeof(where));
@@ -371,7 +372,16 @@ ngx_http_hyperlight_expired(ngx_http_hyperlight_ctx_t *ctx,
                         (char *) ngx_http_hyperlight_limit_names[limit].data,
                         (unsigned) value, where);
 
-    return ngx_http_hyperlight_fail(ctx, &err);
+    rc = ngx_http_hyperlight_fail(ctx, &err);
+
+    if (limit == NGX_HTTP_HYPERLIGHT_OVER_SLICE) {
+
+        /* its time is not over, nginx has no more for it */
+
+        ctx->record.outcome = NGX_HTTP_HYPERLIGHT_LIMIT;
+    }
+
+    return rc;
 }
 
 

@@ -382,8 +382,8 @@ ok(HL::Nginx::wait_for(sub {
        $nginx->read_file('access.log')
            =~ m{^/both/a.txt 200 mark, alter ok, ok$}m
    }), 'variables have both');
-like($nginx->read_file('access.log'), qr{^/head/a.txt 500 alter timeout$}m,
-     'a header filter that takes too long is a timeout');
+like($nginx->read_file('access.log'), qr{^/head/a.txt 500 alter limit$}m,
+     'a header filter that takes too long is over a limit');
 
 $nginx->finish;
 

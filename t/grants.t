@@ -27,6 +27,14 @@ map \$hyperlight_pages \$pages {
     default "<\$hyperlight_pages>";
 }
 
+hyperlight_guest value { binary t-guests/value.elf; }
+
+hyperlight_set \$computed value same computed;
+
+map \$computed \$through {
+    default "<\$computed>";
+}
+
 hyperlight_guest default { $binary }
 hyperlight_guest none { $binary allow none; }
 hyperlight_guest all { $binary allow all; }
@@ -42,7 +50,8 @@ hyperlight_guest hides {
 hyperlight_guest reads {
     $binary
     allow variables headers;
-    variables \$host \$arg_x \$Mapped \$http_cookie \$pages;
+    variables \$host \$arg_x \$Mapped \$http_cookie \$pages
+              \$through;
 }
 EOT
 location /default { hyperlight_pass default may; }
@@ -204,6 +213,10 @@ for my $how ('variable', 'getvariable') {
 like(ask($nginx, '/after', ['variable', 'pages']), qr/^"<-, -?>" /,
      'no sandbox is restored for the sake of a variable');
 
+like(ask($nginx, '/reads', ['variable', 'through']), qr/^"<>" /,
+     'nor what another guest computes, while one runs');
+ok($nginx->log_lines('a guest asks for a variable that a guest computes'),
+   'as the log says');
 is(ask($nginx, "/reads?x=\xff", ['getvariable', 'arg_x']),
    qq(error: the value of the variable "arg_x" is not UTF-8\n),
    'getvariable: a String has to be one');

@@ -349,7 +349,7 @@ is(logged('access.log', sub { $nginx->get('/v/nested') }),
 is(value('/cached'), '[aa]', 'its first value stays');
 is(value('/volatile'), '[ab]', 'but not that of one that is volatile');
 is(logged('access.log', sub { $nginx->get('/v/spin') }),
-   '/v/spin|200|brief|timeout', 'over its slice: outcome timeout');
+   '/v/spin|200|brief|limit', 'over its slice: outcome limit');
 is(logged('access.log', sub { $nginx->get('/f/lines') }),
    '/f/lines|200|value|invalid', 'control characters: outcome invalid');
 
