@@ -17,6 +17,10 @@
 
 #define FUZZ_OUTPUT  8192
 
+/* As a guest has them by default. */
+#define FUZZ_HEADERS      100
+#define FUZZ_HEADER_SIZE  (32 * 1024)
+
 enum {
     FUZZ_STATUS,
     FUZZ_HEADER,
@@ -90,7 +94,7 @@ fuzz_header_filter(ngx_http_request_t *r)
         }
     }
 
-    fuzz_check(n <= NGX_HTTP_HYPERLIGHT_HEADERS_MAX);
+    fuzz_check(n <= FUZZ_HEADERS);
 
     fuzz_check_text(&r->headers_out.content_type);
     fuzz_check_text(&r->headers_out.charset);
@@ -143,6 +147,10 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     ngx_http_top_body_filter = fuzz_body_filter;
 
     fuzz_guest.config.output = FUZZ_OUTPUT;
+    fuzz_guest.grants = ngx_http_hyperlight_grant(RESPONSE_HEADERS);
+    fuzz_guest.metrics = calloc(1, sizeof(ngx_http_hyperlight_metrics_t));
+    fuzz_check(fuzz_guest.metrics != NULL);
+
     ngx_str_set(&fuzz_clcf.default_type, "text/plain");
 
     return 0;
@@ -270,6 +278,8 @@ fuzz_respond(ngx_pool_t *pool, unsigned flags, fuzz_input_t *in)
     ctx.request = &r;
     ctx.guest = &fuzz_guest;
     ctx.log = &fuzz_log;
+    ctx.limits.headers = FUZZ_HEADERS;
+    ctx.limits.header_size = FUZZ_HEADER_SIZE;
 
     fuzz_status = 0;
     fuzz_body_size = 0;
