@@ -16,6 +16,10 @@ static ngx_uint_t ngx_http_hyperlight_guest_arguments(ngx_command_t *cmd,
     ngx_uint_t n);
 static char *ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     ngx_http_hyperlight_guest_t *guest);
+static void ngx_http_hyperlight_guest_values(
+    ngx_http_hyperlight_guest_t *guest);
+static void ngx_http_hyperlight_guest_config(
+    ngx_http_hyperlight_guest_t *guest);
 
 
 ngx_http_hyperlight_guest_t *
@@ -193,8 +197,7 @@ static char *
 ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     ngx_http_hyperlight_guest_t *guest)
 {
-    hl_error_t    err;
-    hl_config_t  *config, defaults;
+    hl_error_t  err;
 
     if (guest->binary == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -202,6 +205,45 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
                            &guest->name);
         return NGX_CONF_ERROR;
     }
+
+    ngx_http_hyperlight_guest_values(guest);
+    ngx_http_hyperlight_guest_config(guest);
+
+    if (guest->variables
+        && !(guest->grants & ngx_http_hyperlight_grant(VARIABLES)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "hyperlight_guest \"%V\" "
+                           "has \"variables\" and no \"allow variables\"",
+                           &guest->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (hl_config_check(&guest->config, &err) != HL_OK
+        || hl_guest_memory(guest->binary, &guest->config, &guest->memory,
+                           &guest->shared, &err)
+           != HL_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "hyperlight_guest \"%V\": %s",
+                           &guest->name, err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_hyperlight_metrics_zone(cf, &guest->name, &guest->metrics)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* What the block does not say. */
+
+static void
+ngx_http_hyperlight_guest_values(ngx_http_hyperlight_guest_t *guest)
+{
+    hl_config_t  *config, defaults;
 
     hl_config_init(&defaults);
 
@@ -236,6 +278,17 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     ngx_conf_init_value(guest->clock, 1);
     ngx_conf_init_uint_value(guest->grants, NGX_HTTP_HYPERLIGHT_MAY_DEFAULT);
     ngx_http_hyperlight_limits_init(&guest->limits);
+}
+
+
+/* What it says, to core. */
+
+static void
+ngx_http_hyperlight_guest_config(ngx_http_hyperlight_guest_t *guest)
+{
+    hl_config_t  *config;
+
+    config = &guest->config;
 
     config->denied = 0;
 
@@ -253,31 +306,4 @@ ngx_http_hyperlight_guest_init(ngx_conf_t *cf,
     config->function_count = ngx_http_hyperlight_nfunctions;
     config->services = &ngx_http_hyperlight_services;
     config->sink = &ngx_http_hyperlight_sink;
-
-    if (guest->variables
-        && !(guest->grants & ngx_http_hyperlight_grant(VARIABLES)))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "hyperlight_guest \"%V\" "
-                           "has \"variables\" and no \"allow variables\"",
-                           &guest->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (hl_config_check(config, &err) != HL_OK
-        || hl_guest_memory(guest->binary, config, &guest->memory,
-                           &guest->shared, &err)
-           != HL_OK)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "hyperlight_guest \"%V\": %s",
-                           &guest->name, err.text);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_hyperlight_metrics_zone(cf, &guest->name, &guest->metrics)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
 }
