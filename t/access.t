@@ -12,6 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use HL::Act qw(sum);
+use HL::Http2;
 use HL::Nginx;
 use Test::More;
 use Time::HiRes qw(time);
@@ -605,32 +606,28 @@ is(logged(sub {
     is(status('/guest?say=A', 'sleep=1'), 200, 'after clients that left');
 }
 
-SKIP: {
-    skip 'curl knows no HTTP/2', 4
-        if `curl --version 2> /dev/null` !~ /\bHTTP2\b/;
+my $http2 = HL::Http2->new($h2);
 
-    my $curl = sub {
-        my ($what, @arguments) = @_;
+# A status and a body, on a stream of HTTP/2.
 
-        open my $pipe, '-|', 'curl', '-s', '-m', '10',
-             '--http2-prior-knowledge', '-H', "X-Gate: $what", @arguments
-            or die "curl: $!";
-        local $/;
+sub streamed {
+    my ($what, $method, $uri, %o) = @_;
 
-        return scalar <$pipe> // '';
-    };
+    my $r = $http2->response($http2->request(
+        $method, $uri, %o,
+        headers => [['x-gate', $what], @{ $o{headers} || [] }]));
 
-    my $file = $nginx->write_file('body', $body);
-    my $url = "http://127.0.0.1:$h2";
-
-    is($curl->('sleep=20', "$url/file"), 'a file', 'HTTP/2');
-    is($curl->('sleep=20;status=403;say=no', "$url/file"), 'no',
-       'HTTP/2: denied');
-    is($curl->('sleep=20', '--data-binary', "\@$file", "$url/guest?get"),
-       sum($body), 'HTTP/2: a body');
-    is($curl->('add=X-User:ada', '-H', 'X-User: eve', "$url/proxy/")
-       =~ s/\|.*//sr, 'ada', 'HTTP/2: a header');
+    return "$r->{status} $r->{body}";
 }
+
+is(streamed('sleep=20', 'GET', '/file'), '200 a file', 'HTTP/2');
+is(streamed('sleep=20;status=403;say=no', 'GET', '/file'), '403 no',
+   'HTTP/2: denied');
+is(streamed('sleep=20', 'POST', '/guest?get', body => $body),
+   '200 ' . sum($body), 'HTTP/2: a body');
+is(streamed('add=X-User:ada', 'GET', '/proxy/', headers => [['x-user', 'eve']])
+   =~ s/\|.*//sr, '200 ada', 'HTTP/2: a header');
+$http2->close;
 
 
 # ---- variables ------------------------------------------------------------

@@ -12,6 +12,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use HL::Http2;
 use HL::Nginx;
 use IO::Select;
 use IO::Socket::INET;
@@ -443,29 +444,21 @@ for my $uri ('/html/large', '/threads/large', '/fill?3000000',
 }
 
 
-SKIP: {
-    skip 'curl knows no HTTP/2', 2
-        if `curl --version 2> /dev/null` !~ /\bHTTP2\b/;
+for my $piece ('', 'x' x 100000) {
+    my $h2 = HL::Http2->new($http2_port, update => 0);
+    my $id = $h2->request('GET', '/through', headers => [['x-ask', '/on']]);
+    my $peer = accepted();
 
-    for my $piece ('', 'x' x 100000) {
-        my $pid = open my $pipe, '-|', 'curl', '-s', '-N',
-            '--http2-prior-knowledge', '--limit-rate', '1k', '-H',
-            'X-Ask: /on', "http://127.0.0.1:$http2_port/through"
-            or die "curl: $!";
-        my $peer = accepted();
-
-        if ($piece) {
-            $peer->send("HTTP/1.0 200 OK\r\n\r\n$piece");
-            sysread $pipe, my $buf, 1;
-        }
-
-        kill 'TERM', $pid;
-        CORE::close $pipe;
-        ok(!$peer->fill || !$peer->fill, 'HTTP/2: a client leaves');
+    if ($piece) {
+        $peer->send("HTTP/1.0 200 OK\r\n\r\n$piece");
+        $h2->step until length $h2->stream($id)->{body};
     }
 
-    free_again('HTTP/2: clients have left');
+    $h2->close;
+    ok(!$peer->fill || !$peer->fill, 'HTTP/2: a client leaves');
 }
+
+free_again('HTTP/2: clients have left');
 
 
 # ---- reload ---------------------------------------------------------------

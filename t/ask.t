@@ -11,6 +11,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use HL::Http2;
 use HL::Nginx;
 use IO::Socket::INET;
 use Test::More;
@@ -504,23 +505,16 @@ is($nginx->get('/mirrored', 'X-Ask: /html/large')->{body}, 'mirrored',
 is($nginx->get('/after', 'X-Ask: /html/large')->{body}, 'before',
    'post_action: a guest that asks');
 
-SKIP: {
-    skip 'curl knows no HTTP/2', 2
-        if `curl --version 2> /dev/null` !~ /\bHTTP2\b/;
+my $h2 = HL::Http2->new($http2_port);
 
-    my @curl = ('curl', '-s', '--http2-prior-knowledge', '--max-time', '15');
-
-    open my $pipe, '-|', @curl, '-H', 'X-Ask: /html/large',
-         "http://127.0.0.1:$http2_port/through" or die "curl: $!";
-    local $/;
-    ok(<$pipe> eq $file, 'HTTP/2: a guest that asks');
-    CORE::close $pipe;
-
-    open $pipe, '-|', @curl, '-H', 'X-Ask: /echo', '-H', 'X-Method: POST',
-         '-d', 'body', "http://127.0.0.1:$http2_port/whole"
-        or die "curl: $!";
-    like(<$pipe>, qr/^200\n.*\n\nbody$/s, 'HTTP/2: with a body');
-}
+ok($h2->response($h2->request('GET', '/through',
+                              headers => [['x-ask', '/html/large']]))->{body}
+   eq $file, 'HTTP/2: a guest that asks');
+like($h2->response($h2->request('POST', '/whole', body => 'body',
+                                headers => [['x-ask', '/echo'],
+                                            ['x-method', 'POST']]))->{body},
+     qr/^200\n.*\n\nbody$/s, 'HTTP/2: with a body');
+$h2->close;
 
 is(asked('/plain')->{body}, 'plain', 'and after all that, one more');
 

@@ -2,28 +2,32 @@ package HL::Frames;
 
 # Copyright (C) the Hyperlight for nginx authors
 
-# The frames of HTTP/2 that a client sends, as bytes (RFC 9113, RFC 7541),
-# for tests that want to be as rude as no library lets them.
+# The frames of HTTP/2 that a client sends, as bytes (RFC 9113, RFC 7541): for
+# HL::Http2, and for tests that want to be ruder than it lets them.
 
 use strict;
 use warnings;
 
 use Exporter 'import';
 
-our @EXPORT_OK = qw(preface frame headers data reset_stream window_update
-                    goaway INITIAL_WINDOW);
+our @EXPORT_OK = qw(preface headers data reset_stream settings_ack ping
+                    window_update goaway
+                    DATA HEADERS RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE
+                    END_STREAM ACK END_HEADERS INITIAL_WINDOW);
 
 use constant {
     DATA          => 0,
     HEADERS       => 1,
     RST_STREAM    => 3,
     SETTINGS      => 4,
+    PING          => 6,
     GOAWAY        => 7,
     WINDOW_UPDATE => 8,
 };
 
 use constant {
     END_STREAM  => 1,
+    ACK         => 1,
     END_HEADERS => 4,
 };
 
@@ -88,6 +92,16 @@ sub reset_stream {
     my ($stream) = @_;
 
     return frame(RST_STREAM, 0, $stream, pack 'N', CANCEL);
+}
+
+
+sub settings_ack {
+    return frame(SETTINGS, ACK, 0, '');
+}
+
+
+sub ping {
+    return frame(PING, 0, 0, 'are you?');
 }
 
 

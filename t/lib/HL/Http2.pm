@@ -19,15 +19,8 @@ use warnings;
 use Carp qw(croak);
 
 use HL::Client;
-
-use constant {
-    DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4, PING => 6,
-    GOAWAY => 7, WINDOW_UPDATE => 8,
-};
-
-use constant { END_STREAM => 1, ACK => 1, END_HEADERS => 4 };
-
-use constant { INITIAL_WINDOW => 4, CANCEL => 8 };
+use HL::Frames qw(DATA HEADERS RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE
+                  END_STREAM ACK END_HEADERS INITIAL_WINDOW);
 
 our @CARP_NOT = ('HL::Client');
 
@@ -53,24 +46,11 @@ sub new {
         %o,
     }, $class;
 
-    my $settings = defined $o{window}
-                   ? pack('nN', INITIAL_WINDOW, $o{window}) : '';
-
     $self->{window} = 65535;
-    $self->{client}->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-                          . frame(SETTINGS, 0, 0, $settings));
+    $self->{client}->send(HL::Frames::preface(
+        defined $o{window} ? (INITIAL_WINDOW, $o{window}) : ()));
 
     return $self;
-}
-
-
-sub frame {
-    my ($type, $flags, $stream, $payload) = @_;
-
-    my $length = length $payload;
-
-    return pack('CnCCN', $length >> 16, $length & 0xffff, $type, $flags,
-                $stream) . $payload;
 }
 
 
@@ -81,18 +61,13 @@ sub request {
     my ($self, $method, $uri, %o) = @_;
 
     my $id = $self->{next};
-    my @fields = ([':method', $method], [':scheme', 'http'], [':path', $uri],
-                  [':authority', 'localhost'], @{ $o{headers} || [] });
     my $more = $o{open} || defined $o{body};
 
     $self->{next} += 2;
     $self->{stream}{$id} = { body => '', end => 0, room => $self->{window} };
 
-    # Literals without indexing, with new names, without Huffman coding.
-
-    $self->{client}->send(frame(
-        HEADERS, END_HEADERS | ($more ? 0 : END_STREAM), $id,
-        join '', map { pack 'C C/a* C/a*', 0, @$_ } @fields));
+    $self->{client}->send(HL::Frames::headers($id, $method, $uri, $more,
+                                              @{ $o{headers} || [] }));
 
     $self->data($id, $o{body}, !$o{open}) if defined $o{body};
 
@@ -118,8 +93,7 @@ sub data {
 
             $stream->{room} -= $size;
             $self->{room} -= $size;
-            $self->{client}->send(frame(DATA, $end ? END_STREAM : 0, $id,
-                                        $piece));
+            $self->{client}->send(HL::Frames::data($id, $piece, $end));
         } else {
             $self->step;
         }
@@ -134,7 +108,7 @@ sub data {
 sub reset {
     my ($self, $id) = @_;
 
-    $self->{client}->send(frame(RST_STREAM, 0, $id, pack 'N', CANCEL));
+    $self->{client}->send(HL::Frames::reset_stream($id));
 }
 
 
@@ -143,7 +117,7 @@ sub reset {
 sub update {
     my ($self, $id, $size) = @_;
 
-    $self->{client}->send(frame(WINDOW_UPDATE, 0, $id, pack 'N', $size));
+    $self->{client}->send(HL::Frames::window_update($id, $size));
 }
 
 
@@ -174,7 +148,7 @@ sub settle {
     my ($self) = @_;
 
     $self->{pong} = 0;
-    $self->{client}->send(frame(PING, 0, 0, 'matrix  '));
+    $self->{client}->send(HL::Frames::ping());
     $self->step until $self->{pong};
 }
 
@@ -233,7 +207,7 @@ sub settings {
         $self->{window} = $window;
     }
 
-    $self->{client}->send(frame(SETTINGS, ACK, 0, ''));
+    $self->{client}->send(HL::Frames::settings_ack());
 }
 
 
