@@ -624,6 +624,14 @@ ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_hyperlight_ctx_t *ctx);
 ngx_int_t ngx_http_hyperlight_braked(ngx_http_hyperlight_ctx_t *ctx,
     uint64_t seconds);
 
+/* The request headers of a name, one by one: "search" is zeroes at first. */
+typedef struct {
+    ngx_list_part_t                  *part;
+    ngx_uint_t                        i;
+} ngx_http_hyperlight_search_t;
+ngx_table_elt_t *ngx_http_hyperlight_find_header(ngx_http_request_t *r,
+    ngx_http_hyperlight_search_t *search, const ngx_str_t *name);
+
 /* Begins the call with all that the request has: NGX_OK, or a status. */
 ngx_int_t ngx_http_hyperlight_begin(ngx_http_hyperlight_ctx_t *ctx,
     const hl_function_t *function);
@@ -650,6 +658,11 @@ void ngx_http_hyperlight_clear_headers(ngx_http_hyperlight_ctx_t *ctx);
 #define ngx_http_hyperlight_bodiless(ctx)                                     \
     ((ctx)->status == NGX_HTTP_NO_CONTENT                                     \
      || (ctx)->status == NGX_HTTP_NOT_MODIFIED)
+
+/* Whether two ngx_str_t name the same header. */
+#define ngx_http_hyperlight_same(a, b)                                        \
+    ((a)->len == (b)->len                                                     \
+     && ngx_strncasecmp((a)->data, (b)->data, (a)->len) == 0)
 
 /* Whether it is a token, as names of headers are. */
 ngx_uint_t ngx_http_hyperlight_is_name(ngx_str_t *name);

@@ -280,6 +280,8 @@ ngx_http_hyperlight_deny_bare(ngx_http_hyperlight_ctx_t *ctx,
     ngx_uint_t                    i, n;
     ngx_http_hyperlight_field_t  *field;
 
+    static const ngx_str_t  challenge = ngx_string("WWW-Authenticate");
+
     n = 0;
     field = ctx->headers.elts;
 
@@ -287,10 +289,7 @@ ngx_http_hyperlight_deny_bare(ngx_http_hyperlight_ctx_t *ctx,
         name = &field[i].name;
 
         if (others ? !ngx_http_hyperlight_of_body(name)
-                   : name->len == sizeof("WWW-Authenticate") - 1
-                     && ngx_strncasecmp(name->data,
-                                        (u_char *) "WWW-Authenticate",
-                                        name->len) == 0)
+                   : ngx_http_hyperlight_same(name, &challenge))
         {
             field[n++] = field[i];
         }
@@ -321,9 +320,7 @@ ngx_http_hyperlight_of_body(ngx_str_t *name)
     }
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (name->len == names[i].len
-            && ngx_strncasecmp(name->data, names[i].data, name->len) == 0)
-        {
+        if (ngx_http_hyperlight_same(name, &names[i])) {
             return 1;
         }
     }

@@ -11,8 +11,6 @@
 #include "ngx_http_hyperlight.h"
 
 
-
-
 static ngx_http_hyperlight_grant_e ngx_http_hyperlight_need(const char *name,
     uint32_t id);
 
@@ -145,9 +143,7 @@ ngx_http_hyperlight_hidden(ngx_http_hyperlight_guest_t *guest,
     name = guest->hidden->elts;
 
     for (i = 0; i < guest->hidden->nelts; i++) {
-        if (name[i].len == header->len
-            && ngx_strncasecmp(name[i].data, header->data, header->len) == 0)
-        {
+        if (ngx_http_hyperlight_same(&name[i], header)) {
             return 1;
         }
     }

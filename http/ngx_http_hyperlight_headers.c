@@ -304,9 +304,7 @@ ngx_http_hyperlight_special(ngx_str_t *name)
     ngx_http_hyperlight_header_t  *h;
 
     for (h = ngx_http_hyperlight_headers; h->name.len; h++) {
-        if (h->name.len == name->len
-            && ngx_strncasecmp(h->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_http_hyperlight_same(&h->name, name)) {
             return h;
         }
     }

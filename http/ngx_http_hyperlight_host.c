@@ -11,20 +11,10 @@
 #include "ngx_http_hyperlight.h"
 
 
-/* How far a walk through the request headers has come; at first zeroes. */
-typedef struct {
-    ngx_list_part_t  *part;
-    ngx_uint_t        i;
-} ngx_http_hyperlight_search_t;
-
-
 static hl_status_t ngx_http_hyperlight_get_header(void *data,
     const hl_value_t *args, size_t n, hl_value_t *result, hl_error_t *err);
 static ngx_int_t ngx_http_hyperlight_join_header(
     ngx_http_hyperlight_ctx_t *ctx, ngx_str_t *name, ngx_str_t *value);
-static ngx_table_elt_t *ngx_http_hyperlight_find_header(
-    ngx_http_hyperlight_ctx_t *ctx, ngx_http_hyperlight_search_t *search,
-    ngx_str_t *name);
 static hl_status_t ngx_http_hyperlight_put_log(void *data,
     hl_log_level_t level, const char *source, size_t source_len, uint32_t line,
     const char *message, size_t message_len, hl_error_t *err);
@@ -136,6 +126,8 @@ ngx_http_hyperlight_join_header(ngx_http_hyperlight_ctx_t *ctx,
     ngx_table_elt_t               *h;
     ngx_http_hyperlight_search_t   search;
 
+    static const ngx_str_t  cookie = ngx_string("Cookie");
+
     n = 0;
     size = 0;
     ngx_str_set(value, "");
@@ -146,7 +138,8 @@ ngx_http_hyperlight_join_header(ngx_http_hyperlight_ctx_t *ctx,
 
     ngx_memzero(&search, sizeof(ngx_http_hyperlight_search_t));
 
-    while ((h = ngx_http_hyperlight_find_header(ctx, &search, name))) {
+    while ((h = ngx_http_hyperlight_find_header(ctx->request, &search,
+                                                name))) {
         *value = h->value;
         size += h->value.len + 2;
         n++;
@@ -166,14 +159,13 @@ ngx_http_hyperlight_join_header(ngx_http_hyperlight_ctx_t *ctx,
         ctx->joined_size = size;
     }
 
-    separator = (name->len == 6
-                 && ngx_strncasecmp(name->data, (u_char *) "Cookie", 6) == 0)
-                ? ';' : ',';
+    separator = ngx_http_hyperlight_same(name, &cookie) ? ';' : ',';
 
     p = ctx->joined;
     ngx_memzero(&search, sizeof(ngx_http_hyperlight_search_t));
 
-    while ((h = ngx_http_hyperlight_find_header(ctx, &search, name))) {
+    while ((h = ngx_http_hyperlight_find_header(ctx->request, &search,
+                                                name))) {
 
         if (p != ctx->joined) {
             *p++ = separator;
@@ -187,40 +179,6 @@ ngx_http_hyperlight_join_header(ngx_http_hyperlight_ctx_t *ctx,
     value->len = (size_t) (p - ctx->joined);
 
     return NGX_OK;
-}
-
-
-static ngx_table_elt_t *
-ngx_http_hyperlight_find_header(ngx_http_hyperlight_ctx_t *ctx,
-    ngx_http_hyperlight_search_t *search, ngx_str_t *name)
-{
-    ngx_table_elt_t  *h;
-
-    if (search->part == NULL) {
-        search->part = &ctx->request->headers_in.headers.part;
-    }
-
-    for ( ;; ) {
-
-        if (search->i >= search->part->nelts) {
-            if (search->part->next == NULL) {
-                return NULL;
-            }
-
-            search->part = search->part->next;
-            search->i = 0;
-            continue;
-        }
-
-        h = search->part->elts;
-        h += search->i++;
-
-        if (h->key.len == name->len
-            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
-        {
-            return h;
-        }
-    }
 }
 
 

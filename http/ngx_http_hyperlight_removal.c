@@ -28,11 +28,6 @@ static void ngx_http_hyperlight_clear_slot(ngx_http_request_t *r,
     ngx_http_hyperlight_header_t *special);
 
 
-#define ngx_http_hyperlight_same(a, b)                                        \
-    ((a)->len == (b)->len                                                     \
-     && ngx_strncasecmp((a)->data, (b)->data, (a)->len) == 0)
-
-
 /* A member of the sink. */
 
 hl_status_t

@@ -338,3 +338,35 @@ ngx_http_hyperlight_copy_body(ngx_http_request_t *r, u_char *dst)
 
     return NGX_OK;
 }
+
+
+ngx_table_elt_t *
+ngx_http_hyperlight_find_header(ngx_http_request_t *r,
+    ngx_http_hyperlight_search_t *search, const ngx_str_t *name)
+{
+    ngx_table_elt_t  *h;
+
+    if (search->part == NULL) {
+        search->part = &r->headers_in.headers.part;
+    }
+
+    for ( ;; ) {
+
+        if (search->i >= search->part->nelts) {
+            if (search->part->next == NULL) {
+                return NULL;
+            }
+
+            search->part = search->part->next;
+            search->i = 0;
+            continue;
+        }
+
+        h = search->part->elts;
+        h += search->i++;
+
+        if (ngx_http_hyperlight_same(&h->key, name)) {
+            return h;
+        }
+    }
+}

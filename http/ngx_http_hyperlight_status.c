@@ -258,38 +258,20 @@ ngx_http_hyperlight_status_format(ngx_http_request_t *r)
 static const ngx_http_hyperlight_format_t *
 ngx_http_hyperlight_status_accept(ngx_http_request_t *r)
 {
-    ngx_uint_t        i, best;
-    ngx_uint_t        quality[NGX_HTTP_HYPERLIGHT_FORMATS];
-    ngx_uint_t        match[NGX_HTTP_HYPERLIGHT_FORMATS];
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *header;
+    ngx_uint_t                     i, best;
+    ngx_uint_t                     quality[NGX_HTTP_HYPERLIGHT_FORMATS];
+    ngx_uint_t                     match[NGX_HTTP_HYPERLIGHT_FORMATS];
+    ngx_table_elt_t               *header;
+    ngx_http_hyperlight_search_t   search;
+
+    static const ngx_str_t  accept = ngx_string("Accept");
 
     ngx_memzero(quality, sizeof(quality));
     ngx_memzero(match, sizeof(match));
+    ngx_memzero(&search, sizeof(ngx_http_hyperlight_search_t));
 
-    part = &r->headers_in.headers.part;
-    header = part->elts;
-
-    for (i = 0; /* void */; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            header = part->elts;
-            i = 0;
-        }
-
-        if (header[i].key.len == sizeof("Accept") - 1
-            && ngx_strncasecmp(header[i].key.data, (u_char *) "Accept",
-                               sizeof("Accept") - 1)
-               == 0)
-        {
-            ngx_http_hyperlight_accept_ranges(&header[i].value, quality,
-                                              match);
-        }
+    while ((header = ngx_http_hyperlight_find_header(r, &search, &accept))) {
+        ngx_http_hyperlight_accept_ranges(&header->value, quality, match);
     }
 
     best = 0;

@@ -374,11 +374,7 @@ ngx_http_hyperlight_sub_drops(ngx_str_t *name)
         / sizeof(ngx_http_hyperlight_dropped[0]);
 
     for (i = 0; i < n; i++) {
-        if (ngx_http_hyperlight_dropped[i].len == name->len
-            && ngx_strncasecmp(ngx_http_hyperlight_dropped[i].data,
-                               name->data, name->len)
-               == 0)
-        {
+        if (ngx_http_hyperlight_same(&ngx_http_hyperlight_dropped[i], name)) {
             return 1;
         }
     }
