@@ -471,6 +471,13 @@ void ngx_http_hyperlight_look(ngx_http_request_t *r);
 /* The guest stays stopped, until ctx->await() has what it waits for. */
 void ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx);
 
+/*
+ * For a host function: its answer, of "max" bytes at most, comes later.  What
+ * it returns, HL_AGAIN.
+ */
+hl_status_t ngx_http_hyperlight_await(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_http_hyperlight_await_pt await, size_t max);
+
 /* An event: does the guest wait for it, and can it go on? */
 void ngx_http_hyperlight_attempt(ngx_http_hyperlight_ctx_t *ctx,
     ngx_http_hyperlight_await_pt await);

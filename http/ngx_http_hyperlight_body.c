@@ -71,11 +71,7 @@ ngx_http_hyperlight_read_body(void *data, size_t max, hl_value_t *piece,
 
     /* to read may fail, and end the request: not while its guest runs */
 
-    ctx->await = ngx_http_hyperlight_await_body;
-    ctx->await_max = max;
-    ctx->asked = 1;
-
-    return HL_AGAIN;
+    return ngx_http_hyperlight_await(ctx, ngx_http_hyperlight_await_body, max);
 }
 
 

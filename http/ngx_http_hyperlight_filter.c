@@ -162,7 +162,7 @@ ngx_http_hyperlight_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return NGX_ERROR;
     }
 
-    return f->in ? NGX_AGAIN : NGX_OK;
+    return f->original.in ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -185,7 +185,7 @@ ngx_http_hyperlight_filter_head(ngx_http_request_t *r,
         return ngx_http_hyperlight_filter_refuse(f, rc);
     }
 
-    f->over = 1;
+    f->original.over = 1;
     f->ended = 1;
     f->ctx->at_once = 1;
 
@@ -357,7 +357,7 @@ ngx_http_hyperlight_filter_abandon(ngx_http_hyperlight_filter_t *f)
 
     f->passing = 1;
 
-    ngx_http_hyperlight_filter_drop(f);
+    ngx_http_hyperlight_kept_drop(&f->original, f->request);
     f->request->buffered &= NGX_HTTP_HYPERLIGHT_OTHERS;
 
     if (ctx->state != ngx_http_hyperlight_is_done) {

@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_hyperlight.h"
+#include "ngx_http_hyperlight_kept.h"
 
 
 /* Of r->buffered: the one of its bits that no filter of nginx has. */
@@ -22,13 +23,10 @@ struct ngx_http_hyperlight_filter_s {
     ngx_http_request_t          *request;
     ngx_http_hyperlight_ctx_t   *ctx;
     ngx_event_t                  event;
-    ngx_http_posted_request_t    posted;
     ngx_http_event_handler_pt    write_handler;   /* that it stands in for */
-    ngx_chain_t                 *in;              /* not read yet */
+    ngx_http_hyperlight_kept_t   original;        /* its body */
     ngx_int_t                    rc;              /* of a call that is over */
     unsigned                     starting:1;
-    unsigned                     over:1;          /* the original: its end
-                                                     has arrived */
     unsigned                     ended:1;         /* the guest's: its end has
                                                      been passed on */
     unsigned                     passing:1;       /* others go by */
@@ -51,10 +49,9 @@ void ngx_http_hyperlight_filter_handler(ngx_event_t *ev);
 void ngx_http_hyperlight_filter_finish(ngx_http_hyperlight_ctx_t *ctx,
     ngx_int_t rc);
 
-/* A piece of the original, and what is to be done about it later. */
+/* A piece of the original. */
 ngx_int_t ngx_http_hyperlight_filter_keep(ngx_http_hyperlight_filter_t *f,
     ngx_chain_t *in);
-void ngx_http_hyperlight_filter_drop(ngx_http_hyperlight_filter_t *f);
 
 /* What is left of the original is dropped, then the request can end. */
 void ngx_http_hyperlight_filter_end(ngx_http_hyperlight_filter_t *f);

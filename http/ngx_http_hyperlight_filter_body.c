@@ -38,49 +38,25 @@ static ngx_int_t ngx_http_hyperlight_filter_next(
     ngx_http_hyperlight_filter_t *f, size_t max, ngx_str_t *piece);
 static ngx_int_t ngx_http_hyperlight_await_original(
     ngx_http_hyperlight_ctx_t *ctx);
-static void ngx_http_hyperlight_filter_wake(ngx_http_hyperlight_filter_t *f);
 
 
 ngx_int_t
 ngx_http_hyperlight_filter_keep(ngx_http_hyperlight_filter_t *f,
     ngx_chain_t *in)
 {
-    ngx_buf_t           *b;
-    ngx_chain_t         *cl, **last;
     ngx_http_request_t  *r;
 
     r = f->request;
 
-    for (last = &f->in; *last; last = &(*last)->next) { /* void */ }
-
-    for ( /* void */ ; in; in = in->next) {
-        b = in->buf;
-
-        if (r == r->main ? b->last_buf : b->last_buf || b->last_in_chain) {
-            f->over = 1;
-        }
-
-        if (ngx_buf_size(b) == 0) {
-            continue;
-        }
-
-        cl = ngx_alloc_chain_link(r->pool);
-        if (cl == NULL) {
-            return NGX_ERROR;
-        }
-
-        cl->buf = b;
-        cl->next = NULL;
-
-        *last = cl;
-        last = &cl->next;
+    if (ngx_http_hyperlight_kept_add(&f->original, r, in) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (f->in) {
+    if (f->original.in) {
         r->buffered |= NGX_HTTP_HYPERLIGHT_BUFFERED;
     }
 
-    if (!f->event.posted && (!f->ended || f->in)) {
+    if (!f->event.posted && (!f->ended || f->original.in)) {
 
         if (f->ended) {
             ngx_post_event(&f->event, &ngx_posted_next_events);
@@ -91,21 +67,6 @@ ngx_http_hyperlight_filter_keep(ngx_http_hyperlight_filter_t *f,
     }
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_hyperlight_filter_drop(ngx_http_hyperlight_filter_t *f)
-{
-    ngx_chain_t  *cl;
-
-    while (f->in) {
-        cl = f->in;
-        f->in = cl->next;
-
-        cl->buf->pos = cl->buf->last;
-        ngx_free_chain(f->request->pool, cl);
-    }
 }
 
 
@@ -132,7 +93,7 @@ ngx_http_hyperlight_filter_handler(ngx_event_t *ev)
     }
 
     if (f->ended) {
-        ngx_http_hyperlight_filter_drop(f);
+        ngx_http_hyperlight_kept_drop(&f->original, r);
         ngx_http_hyperlight_filter_end(f);
 
     } else {
@@ -162,7 +123,7 @@ ngx_http_hyperlight_filter_begin_body(ngx_http_hyperlight_ctx_t *ctx)
     max = ngx_http_hyperlight_body_room(ctx->guest);
     size = 0;
 
-    for (cl = f->in; cl && size < max; cl = cl->next) {
+    for (cl = f->original.in; cl && size < max; cl = cl->next) {
         size += (size_t) ngx_buf_size(cl->buf);
     }
 
@@ -177,7 +138,7 @@ ngx_http_hyperlight_filter_begin_body(ngx_http_hyperlight_ctx_t *ctx)
         p = ngx_cpymem(p, piece.data, piece.len);
     }
 
-    if ((f->in || !f->over)
+    if ((f->original.in || !f->original.over)
         && hl_call_http_more(ctx->sandbox, &err) != HL_OK)
     {
         return ngx_http_hyperlight_fail(ctx, &err);
@@ -199,11 +160,8 @@ ngx_http_hyperlight_filter_read(ngx_http_hyperlight_ctx_t *ctx, size_t max,
         return HL_OK;
     }
 
-    ctx->await = ngx_http_hyperlight_await_original;
-    ctx->await_max = max;
-    ctx->asked = 1;
-
-    return HL_AGAIN;
+    return ngx_http_hyperlight_await(ctx, ngx_http_hyperlight_await_original,
+                                     max);
 }
 
 
@@ -216,33 +174,18 @@ static ngx_int_t
 ngx_http_hyperlight_filter_next(ngx_http_hyperlight_filter_t *f, size_t max,
     ngx_str_t *piece)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    ngx_http_hyperlight_kept_t  *original;
 
-    ngx_str_null(piece);
+    original = &f->original;
 
-    cl = f->in;
-
-    if (cl == NULL) {
-        return f->over ? NGX_OK : NGX_AGAIN;
+    if (ngx_http_hyperlight_kept_next(original, f->request, max, piece)
+        != NGX_OK)
+    {
+        return original->over ? NGX_OK : NGX_AGAIN;
     }
 
-    b = cl->buf;
-
-    piece->data = b->pos;
-    piece->len = ngx_min(max, (size_t) (b->last - b->pos));
-
-    b->pos += piece->len;
-
-    if (b->pos < b->last) {
-        return NGX_OK;
-    }
-
-    f->in = cl->next;
-    ngx_free_chain(f->request->pool, cl);
-
-    if (f->in == NULL && !f->over) {
-        ngx_http_hyperlight_filter_wake(f);
+    if (original->in == NULL && !original->over) {
+        ngx_http_hyperlight_kept_post(original, f->request);
     }
 
     return NGX_OK;
@@ -280,23 +223,6 @@ ngx_http_hyperlight_await_original(ngx_http_hyperlight_ctx_t *ctx)
 }
 
 
-/* The write event handler of who produces it is to be called. */
-
-static void
-ngx_http_hyperlight_filter_wake(ngx_http_hyperlight_filter_t *f)
-{
-    ngx_http_posted_request_t  *p;
-
-    for (p = f->request->main->posted_requests; p; p = p->next) {
-        if (p == &f->posted) {
-            return;
-        }
-    }
-
-    (void) ngx_http_post_request(f->request, &f->posted);
-}
-
-
 /* What is left of the original is dropped, and then the request can end. */
 
 void
@@ -304,7 +230,7 @@ ngx_http_hyperlight_filter_end(ngx_http_hyperlight_filter_t *f)
 {
     f->ended = 1;
 
-    if (f->in) {
+    if (f->original.in) {
         if (!f->event.posted) {
             ngx_post_event(&f->event, &ngx_posted_next_events);
         }
@@ -314,5 +240,5 @@ ngx_http_hyperlight_filter_end(ngx_http_hyperlight_filter_t *f)
 
     f->request->buffered &= NGX_HTTP_HYPERLIGHT_OTHERS;
 
-    ngx_http_hyperlight_filter_wake(f);
+    ngx_http_hyperlight_kept_post(&f->original, f->request);
 }

@@ -38,10 +38,7 @@ ngx_http_hyperlight_flush(void *data, hl_error_t *err)
         return err->status;
     }
 
-    ctx->await = ngx_http_hyperlight_drain(ctx);
-    ctx->asked = 1;
-
-    return HL_AGAIN;
+    return ngx_http_hyperlight_await(ctx, ngx_http_hyperlight_drain(ctx), 0);
 }
 
 

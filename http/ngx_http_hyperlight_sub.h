@@ -10,28 +10,27 @@
 
 
 #include "ngx_http_hyperlight.h"
+#include "ngx_http_hyperlight_kept.h"
 
 
 struct ngx_http_hyperlight_sub_s {
     ngx_http_hyperlight_ctx_t   *ctx;             /* NULL: nobody reads it */
     ngx_http_request_t          *request;
     ngx_http_post_subrequest_t   post;
-    ngx_http_posted_request_t    posted;
     ngx_event_t                  writer;          /* to be installed */
     ngx_event_t                  orphan;          /* goes on for nobody */
-    ngx_chain_t                 *in;              /* not read yet */
+    ngx_http_hyperlight_kept_t   kept;            /* its body */
     unsigned                     head:1;          /* its headers are there */
-    unsigned                     over:1;          /* and its last bytes */
     unsigned                     written:1;       /* nginx has all of it */
     unsigned                     ended:1;
 };
 
 
-/* What a guest asks for, checked: NGX_ERROR, if it cannot be asked.  "args"
- * may be empty; sub_check() says why in *err. */
+/* What a guest asks for: NGX_ERROR, if it cannot be asked.  "args" may be
+ * empty. */
 ngx_int_t ngx_http_hyperlight_sub_uri(ngx_http_request_t *r,
     const hl_subrequest_t *sub, ngx_str_t *uri, ngx_str_t *args);
-ngx_int_t ngx_http_hyperlight_sub_check(const hl_subrequest_t *sub,
+hl_status_t ngx_http_hyperlight_sub_check(const hl_subrequest_t *sub,
     hl_error_t *err);
 
 /* Makes the new sub-request what was asked for; NGX_ERROR: no memory. */
@@ -50,9 +49,6 @@ void ngx_http_hyperlight_sub_cleanup(void *data);
 
 /* What was not read yet is not wanted. */
 void ngx_http_hyperlight_sub_drop(ngx_http_hyperlight_sub_t *sub);
-
-/* Its write event handler is to be called: it can go on. */
-void ngx_http_hyperlight_sub_post(ngx_http_request_t *sr);
 
 
 #endif /* _NGX_HTTP_HYPERLIGHT_SUB_H_INCLUDED_ */

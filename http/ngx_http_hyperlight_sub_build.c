@@ -150,7 +150,7 @@ ngx_http_hyperlight_sub_normal(ngx_http_request_t *r, ngx_str_t *uri)
 
 /* A proxy sends both as they are. */
 
-ngx_int_t
+hl_status_t
 ngx_http_hyperlight_sub_check(const hl_subrequest_t *sub, hl_error_t *err)
 {
     size_t  i;
@@ -158,29 +158,26 @@ ngx_http_hyperlight_sub_check(const hl_subrequest_t *sub, hl_error_t *err)
     if (sub->method_len == 0
         || sub->method_len > NGX_HTTP_HYPERLIGHT_METHOD_LEN)
     {
-        (void) hl_error_set(err, HL_ERR_GUEST, "the sub-request's method has "
+        return hl_error_set(err, HL_ERR_GUEST, "the sub-request's method has "
                             "not 1 to %d characters",
                             NGX_HTTP_HYPERLIGHT_METHOD_LEN);
-        return NGX_ERROR;
     }
 
     for (i = 0; i < sub->method_len; i++) {
         if (sub->method[i] < 'A' || sub->method[i] > 'Z') {
-            (void) hl_error_set(err, HL_ERR_GUEST, "the sub-request's method "
+            return hl_error_set(err, HL_ERR_GUEST, "the sub-request's method "
                                 "has other characters than A to Z");
-            return NGX_ERROR;
         }
     }
 
     for (i = 0; i < sub->type_len; i++) {
         if ((u_char) sub->type[i] < ' ' || sub->type[i] == '\x7f') {
-            (void) hl_error_set(err, HL_ERR_GUEST, "the content type of the "
+            return hl_error_set(err, HL_ERR_GUEST, "the content type of the "
                                 "sub-request has control characters");
-            return NGX_ERROR;
         }
     }
 
-    return NGX_OK;
+    return HL_OK;
 }
 
 

@@ -32,8 +32,6 @@ static ngx_int_t ngx_http_hyperlight_sub_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_http_hyperlight_sub_t *ngx_http_hyperlight_sub_of(
     ngx_http_request_t *r);
-static ngx_int_t ngx_http_hyperlight_sub_keep(ngx_http_hyperlight_sub_t *sub,
-    ngx_chain_t *in);
 static ngx_int_t ngx_http_hyperlight_sub_next(ngx_http_hyperlight_sub_t *sub,
     size_t max, ngx_str_t *piece);
 static ngx_int_t ngx_http_hyperlight_await_sub(
@@ -107,7 +105,7 @@ ngx_http_hyperlight_sub_header_filter(ngx_http_request_t *r)
     /* of a sub-request, nginx's static files do not send an empty body */
 
     if (r->headers_out.content_length_n == 0) {
-        sub->over = 1;
+        sub->kept.over = 1;
     }
 
     /* else nginx reads on to the end before it passes anything on */
@@ -152,53 +150,17 @@ ngx_http_hyperlight_sub_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return NGX_OK;
     }
 
-    if (ngx_http_hyperlight_sub_keep(sub, in) != NGX_OK) {
+    if (ngx_http_hyperlight_kept_add(&sub->kept, r, in) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (sub->kept.in) {
+        r->buffered |= NGX_HTTP_HYPERLIGHT_SUB_BUFFERED;
     }
 
     ngx_http_hyperlight_sub_wake(sub);
 
-    return sub->in ? NGX_AGAIN : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_hyperlight_sub_keep(ngx_http_hyperlight_sub_t *sub, ngx_chain_t *in)
-{
-    ngx_chain_t         *cl, **last;
-    ngx_http_request_t  *r;
-
-    r = sub->request;
-
-    for (last = &sub->in; *last; last = &(*last)->next) { /* void */ }
-
-    for ( /* void */ ; in; in = in->next) {
-
-        if (in->buf->last_buf || in->buf->last_in_chain) {
-            sub->over = 1;
-        }
-
-        if (ngx_buf_size(in->buf) == 0) {
-            continue;
-        }
-
-        cl = ngx_alloc_chain_link(r->pool);
-        if (cl == NULL) {
-            return NGX_ERROR;
-        }
-
-        cl->buf = in->buf;
-        cl->next = NULL;
-
-        *last = cl;
-        last = &cl->next;
-    }
-
-    if (sub->in) {
-        r->buffered |= NGX_HTTP_HYPERLIGHT_SUB_BUFFERED;
-    }
-
-    return NGX_OK;
+    return sub->kept.in ? NGX_AGAIN : NGX_OK;
 }
 
 
@@ -351,39 +313,9 @@ ngx_http_hyperlight_sub_wake(ngx_http_hyperlight_sub_t *sub)
 void
 ngx_http_hyperlight_sub_drop(ngx_http_hyperlight_sub_t *sub)
 {
-    ngx_chain_t  *cl;
-
-    while (sub->in) {
-        cl = sub->in;
-        sub->in = cl->next;
-
-        cl->buf->pos = cl->buf->last;
-        ngx_free_chain(sub->request->pool, cl);
-    }
+    ngx_http_hyperlight_kept_drop(&sub->kept, sub->request);
 
     sub->request->buffered &= NGX_HTTP_HYPERLIGHT_SUB_OTHERS;
-}
-
-
-void
-ngx_http_hyperlight_sub_post(ngx_http_request_t *sr)
-{
-    ngx_http_posted_request_t  *p;
-    ngx_http_hyperlight_sub_t  *sub;
-
-    if (sr->done) {
-        return;
-    }
-
-    sub = ngx_http_hyperlight_sub_of(sr);
-
-    for (p = sr->main->posted_requests; p; p = p->next) {
-        if (p == &sub->posted) {
-            return;
-        }
-    }
-
-    (void) ngx_http_post_request(sr, &sub->posted);
 }
 
 
@@ -397,7 +329,7 @@ ngx_http_hyperlight_sub_go_on(ngx_http_hyperlight_ctx_t *ctx)
     if (sub && !sub->ended
         && sub->request->write_event_handler != ngx_http_handler)
     {
-        ngx_http_hyperlight_sub_post(sub->request);
+        ngx_http_hyperlight_kept_post(&sub->kept, sub->request);
     }
 }
 
@@ -423,11 +355,7 @@ ngx_http_hyperlight_subrequest_read(void *data, size_t max, hl_value_t *piece,
         return HL_OK;
     }
 
-    ctx->await = ngx_http_hyperlight_await_sub;
-    ctx->await_max = max;
-    ctx->asked = 1;
-
-    return HL_AGAIN;
+    return ngx_http_hyperlight_await(ctx, ngx_http_hyperlight_await_sub, max);
 }
 
 
@@ -463,37 +391,21 @@ static ngx_int_t
 ngx_http_hyperlight_sub_next(ngx_http_hyperlight_sub_t *sub, size_t max,
     ngx_str_t *piece)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    ngx_http_request_t  *sr;
 
-    ngx_str_null(piece);
+    sr = sub->request;
 
-    cl = sub->in;
+    if (ngx_http_hyperlight_kept_next(&sub->kept, sr, max, piece) == NGX_OK) {
 
-    if (cl) {
-        b = cl->buf;
-
-        piece->data = b->pos;
-        piece->len = ngx_min(max, (size_t) (b->last - b->pos));
-
-        b->pos += piece->len;
-
-        if (b->pos < b->last) {
-            return NGX_OK;
-        }
-
-        sub->in = cl->next;
-        ngx_free_chain(sub->request->pool, cl);
-
-        if (sub->in == NULL && !sub->ended) {
-            sub->request->buffered &= NGX_HTTP_HYPERLIGHT_SUB_OTHERS;
-            ngx_http_hyperlight_sub_post(sub->request);
+        if (sub->kept.in == NULL && !sub->ended) {
+            sr->buffered &= NGX_HTTP_HYPERLIGHT_SUB_OTHERS;
+            ngx_http_hyperlight_kept_post(&sub->kept, sr);
         }
 
         return NGX_OK;
     }
 
-    if (sub->over || (sub->ended && sub->request->header_only)) {
+    if (sub->kept.over || (sub->ended && sr->header_only)) {
         return NGX_OK;
     }
 

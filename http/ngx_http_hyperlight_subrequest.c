@@ -8,11 +8,10 @@
  * is the client's.
  */
 
-#include "ngx_http_hyperlight.h"
 #include "ngx_http_hyperlight_sub.h"
 
 
-static ngx_http_request_t *ngx_http_hyperlight_sub_create(
+static hl_status_t ngx_http_hyperlight_sub_create(
     ngx_http_hyperlight_ctx_t *ctx, const hl_subrequest_t *sub,
     hl_error_t *err);
 static void ngx_http_hyperlight_sub_end(ngx_http_hyperlight_sub_t *sub);
@@ -47,19 +46,15 @@ ngx_http_hyperlight_subrequest(void *data, const hl_subrequest_t *sub,
                             "at most", (long) ctx->limits.subrequests);
     }
 
-    if (ngx_http_hyperlight_sub_create(ctx, sub, err) == NULL) {
+    if (ngx_http_hyperlight_sub_create(ctx, sub, err) != HL_OK) {
         return err->status;
     }
 
-    ctx->await = ngx_http_hyperlight_await_head;
-    ctx->await_max = max;
-    ctx->asked = 1;
-
-    return HL_AGAIN;
+    return ngx_http_hyperlight_await(ctx, ngx_http_hyperlight_await_head, max);
 }
 
 
-static ngx_http_request_t *
+static hl_status_t
 ngx_http_hyperlight_sub_create(ngx_http_hyperlight_ctx_t *ctx,
     const hl_subrequest_t *sub, hl_error_t *err)
 {
@@ -71,19 +66,17 @@ ngx_http_hyperlight_sub_create(ngx_http_hyperlight_ctx_t *ctx,
     r = ctx->request;
 
     if (ngx_http_hyperlight_sub_uri(r, sub, &uri, &args) != NGX_OK) {
-        (void) hl_error_set(err, HL_ERR_GUEST, "the sub-request's URI is not "
+        return hl_error_set(err, HL_ERR_GUEST, "the sub-request's URI is not "
                             "a \"/path?arguments\", or is unsafe");
-        return NULL;
     }
 
-    if (ngx_http_hyperlight_sub_check(sub, err) != NGX_OK) {
-        return NULL;
+    if (ngx_http_hyperlight_sub_check(sub, err) != HL_OK) {
+        return err->status;
     }
 
     if (r->subrequests == 0) {
-        (void) hl_error_set(err, HL_ERR_GUEST, "sub-requests are nested "
+        return hl_error_set(err, HL_ERR_GUEST, "sub-requests are nested "
                             "deeper than nginx allows");
-        return NULL;
     }
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_hyperlight_sub_t));
@@ -114,16 +107,14 @@ ngx_http_hyperlight_sub_create(ngx_http_hyperlight_ctx_t *ctx,
     sr->discard_body = 0;
 
     if (ngx_http_hyperlight_sub_build(sr, sub) == NGX_OK) {
-        return sr;
+        return HL_OK;
     }
 
     ngx_http_hyperlight_sub_leave(ctx, 1);
 
 failed:
 
-    (void) hl_error_set(err, HL_ERR_SYSTEM, "no sub-request could be made");
-
-    return NULL;
+    return hl_error_set(err, HL_ERR_SYSTEM, "no sub-request could be made");
 }
 
 
@@ -247,7 +238,7 @@ ngx_http_hyperlight_sub_orphan(ngx_http_hyperlight_sub_t *sub)
 
     ngx_add_timer(&sub->orphan, NGX_HTTP_HYPERLIGHT_ORPHAN_TIME);
 
-    ngx_http_hyperlight_sub_post(sr);
+    ngx_http_hyperlight_kept_post(&sub->kept, sr);
 }
 
 
@@ -268,7 +259,7 @@ ngx_http_hyperlight_sub_orphan_handler(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_HTTP_HYPERLIGHT_ORPHAN_TIME);
 
-    ngx_http_hyperlight_sub_post(sub->request);
+    ngx_http_hyperlight_kept_post(&sub->kept, sub->request);
     ngx_http_run_posted_requests(c);
 }
 

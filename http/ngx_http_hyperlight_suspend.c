@@ -156,6 +156,18 @@ ngx_http_hyperlight_suspend(ngx_http_hyperlight_ctx_t *ctx)
 }
 
 
+hl_status_t
+ngx_http_hyperlight_await(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_http_hyperlight_await_pt await, size_t max)
+{
+    ctx->await = await;
+    ctx->await_max = max;
+    ctx->asked = 1;
+
+    return HL_AGAIN;
+}
+
+
 void
 ngx_http_hyperlight_attempt(ngx_http_hyperlight_ctx_t *ctx,
     ngx_http_hyperlight_await_pt await)
@@ -248,10 +260,8 @@ ngx_http_hyperlight_sleep(void *data, uint64_t ns, hl_error_t *err)
     ms = ns / 1000000 + (ns % 1000000 != 0) + (ns != 0);
 
     ctx->sleep = (ngx_msec_t) ngx_min(ms, NGX_HTTP_HYPERLIGHT_TIME_MAX);
-    ctx->await = ngx_http_hyperlight_await_sleep;
-    ctx->asked = 1;
 
-    return HL_AGAIN;
+    return ngx_http_hyperlight_await(ctx, ngx_http_hyperlight_await_sleep, 0);
 }
 
 
