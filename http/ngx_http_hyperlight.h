@@ -538,8 +538,10 @@ void ngx_http_hyperlight_write_handler(ngx_http_request_t *r);
 /* A delay of the client's socket (limit_rate) has an end, in any case. */
 void ngx_http_hyperlight_stream_rate(ngx_http_hyperlight_ctx_t *ctx);
 
-/* Sends what is left, as the end of the response: the rc of the request. */
-ngx_int_t ngx_http_hyperlight_stream_end(ngx_http_hyperlight_ctx_t *ctx);
+/* What was put out goes to "output"; what that does not pass on at once is in
+ * ctx->busy. */
+ngx_int_t ngx_http_hyperlight_stream_send(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_http_output_body_filter_pt output);
 
 /* Has begun, and cannot go on: the client sees that something is missing. */
 ngx_int_t ngx_http_hyperlight_stream_break(ngx_http_hyperlight_ctx_t *ctx);
@@ -682,8 +684,14 @@ ngx_int_t ngx_http_hyperlight_send_header(ngx_http_hyperlight_ctx_t *ctx,
     off_t length);
 
 /* The body that is there, as the last of it. */
-ngx_int_t ngx_http_hyperlight_send_last(ngx_http_hyperlight_ctx_t *ctx);
+ngx_int_t ngx_http_hyperlight_send_last(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_http_output_body_filter_pt output);
 
+/* As ngx_http_send_special(). */
+ngx_int_t ngx_http_hyperlight_send_special(ngx_http_request_t *r,
+    ngx_uint_t flags, ngx_http_output_body_filter_pt output);
+
+/* What of the response was not sent yet, to its end: the rc of the request. */
 ngx_int_t ngx_http_hyperlight_send(ngx_http_hyperlight_ctx_t *ctx);
 
 

@@ -10,8 +10,6 @@
 
 static ngx_int_t ngx_http_hyperlight_filter_header(
     ngx_http_hyperlight_ctx_t *ctx, off_t length);
-static ngx_int_t ngx_http_hyperlight_filter_special(ngx_http_request_t *r,
-    ngx_uint_t last);
 static void ngx_http_hyperlight_filter_watch(ngx_http_hyperlight_filter_t *f);
 static void ngx_http_hyperlight_filter_write_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hyperlight_filter_send(
@@ -21,8 +19,6 @@ static ngx_int_t ngx_http_hyperlight_filter_send(
 ngx_int_t
 ngx_http_hyperlight_filter_drain(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_int_t                      rc;
-    ngx_chain_t                   *out;
     ngx_connection_t              *c;
     ngx_http_request_t            *r;
     ngx_http_hyperlight_filter_t  *f;
@@ -44,7 +40,9 @@ ngx_http_hyperlight_filter_drain(ngx_http_hyperlight_ctx_t *ctx)
         }
 
         if (ctx->body == NULL
-            && ngx_http_hyperlight_filter_special(r, 0) == NGX_ERROR)
+            && ngx_http_hyperlight_send_special(r, NGX_HTTP_FLUSH,
+                                         ngx_http_hyperlight_filter_next_body)
+               == NGX_ERROR)
         {
             return NGX_ERROR;
         }
@@ -58,26 +56,11 @@ ngx_http_hyperlight_filter_drain(ngx_http_hyperlight_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
-    out = ctx->body;
-
-    if (out || ctx->busy) {
-
-        if (out) {
-            ctx->last->buf->flush = 1;
-        }
-
-        ctx->body = NULL;
-        ctx->last = NULL;
-        ctx->body_size = 0;
-
-        rc = ngx_http_hyperlight_filter_next_body(r, out);
-
-        ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &out,
-                                (ngx_buf_tag_t) &ngx_http_hyperlight_module);
-
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
-        }
+    if (ngx_http_hyperlight_stream_send(ctx,
+                                        ngx_http_hyperlight_filter_next_body)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (ctx->busy) {
@@ -125,35 +108,6 @@ ngx_http_hyperlight_filter_header(ngx_http_hyperlight_ctx_t *ctx,
     rc = ngx_http_hyperlight_filter_next_header(r);
 
     return (rc == NGX_ERROR || rc > NGX_OK) ? NGX_ERROR : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_hyperlight_filter_special(ngx_http_request_t *r, ngx_uint_t last)
-{
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (!last) {
-        b->flush = 1;
-
-    } else if (r == r->main) {
-        b->last_buf = 1;
-
-    } else {
-        b->sync = 1;
-        b->last_in_chain = 1;
-    }
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_hyperlight_filter_next_body(r, &out);
 }
 
 
@@ -337,7 +291,6 @@ ngx_http_hyperlight_filter_status(ngx_http_hyperlight_ctx_t *ctx,
 static ngx_int_t
 ngx_http_hyperlight_filter_send(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_buf_t           *b;
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -353,15 +306,7 @@ ngx_http_hyperlight_filter_send(ngx_http_hyperlight_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ctx->body == NULL) {
-        return ngx_http_hyperlight_filter_special(r, 1) == NGX_ERROR
-               ? NGX_ERROR : NGX_OK;
-    }
-
-    b = ctx->last->buf;
-    b->last_buf = (r == r->main) ? 1 : 0;
-    b->last_in_chain = 1;
-
-    return ngx_http_hyperlight_filter_next_body(r, ctx->body) == NGX_ERROR
-           ? NGX_ERROR : NGX_OK;
+    return ngx_http_hyperlight_send_last(ctx,
+                                         ngx_http_hyperlight_filter_next_body)
+           == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }

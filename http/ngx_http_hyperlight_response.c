@@ -139,17 +139,17 @@ ngx_http_hyperlight_send(ngx_http_hyperlight_ctx_t *ctx)
 
     r = ctx->request;
 
-    if (ctx->streaming) {
-        return ngx_http_hyperlight_stream_end(ctx);
-    }
+    rc = NGX_OK;
 
-    rc = ngx_http_hyperlight_send_header(ctx, (off_t) ctx->body_size);
+    if (!ctx->streaming) {
+        rc = ngx_http_hyperlight_send_header(ctx, (off_t) ctx->body_size);
+    }
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
     }
 
-    return ngx_http_hyperlight_send_last(ctx);
+    return ngx_http_hyperlight_send_last(ctx, ngx_http_output_filter);
 }
 
 
@@ -177,7 +177,8 @@ ngx_http_hyperlight_send_header(ngx_http_hyperlight_ctx_t *ctx, off_t length)
 
 
 ngx_int_t
-ngx_http_hyperlight_send_last(ngx_http_hyperlight_ctx_t *ctx)
+ngx_http_hyperlight_send_last(ngx_http_hyperlight_ctx_t *ctx,
+    ngx_http_output_body_filter_pt output)
 {
     ngx_buf_t           *b;
     ngx_http_request_t  *r;
@@ -185,14 +186,43 @@ ngx_http_hyperlight_send_last(ngx_http_hyperlight_ctx_t *ctx)
     r = ctx->request;
 
     if (ctx->body == NULL) {
-        return ngx_http_send_special(r, NGX_HTTP_LAST);
+        return ngx_http_hyperlight_send_special(r, NGX_HTTP_LAST, output);
     }
 
     b = ctx->last->buf;
     b->last_buf = (r == r->main) ? 1 : 0;
     b->last_in_chain = 1;
 
-    return ngx_http_output_filter(r, ctx->body);
+    return output(r, ctx->body);
+}
+
+
+ngx_int_t
+ngx_http_hyperlight_send_special(ngx_http_request_t *r, ngx_uint_t flags,
+    ngx_http_output_body_filter_pt output)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (flags & NGX_HTTP_FLUSH) {
+        b->flush = 1;
+    }
+
+    if (flags & NGX_HTTP_LAST) {
+        b->last_buf = (r == r->main && !r->post_action) ? 1 : 0;
+        b->last_in_chain = !b->last_buf;
+        b->sync = b->last_in_chain;
+    }
+
+    out.buf = b;
+    out.next = NULL;
+
+    return output(r, &out);
 }
 
 

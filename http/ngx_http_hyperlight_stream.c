@@ -14,8 +14,6 @@
 
 static ngx_int_t ngx_http_hyperlight_stream_begin(
     ngx_http_hyperlight_ctx_t *ctx);
-static ngx_int_t ngx_http_hyperlight_stream_send(
-    ngx_http_hyperlight_ctx_t *ctx, ngx_chain_t *out);
 static ngx_int_t ngx_http_hyperlight_await_writable(
     ngx_http_hyperlight_ctx_t *ctx);
 static void ngx_http_hyperlight_await_rate(ngx_http_hyperlight_ctx_t *ctx);
@@ -46,7 +44,6 @@ ngx_int_t
 ngx_http_hyperlight_await_drain(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_int_t             rc;
-    ngx_chain_t          *out;
     ngx_connection_t     *c;
     ngx_http_request_t   *r;
 
@@ -68,14 +65,10 @@ ngx_http_hyperlight_await_drain(ngx_http_hyperlight_ctx_t *ctx)
         return NGX_AGAIN;
     }
 
-    out = ctx->body;
-
-    if (out || ctx->busy) {
-        rc = ngx_http_hyperlight_stream_send(ctx, out);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
+    if (ngx_http_hyperlight_stream_send(ctx, ngx_http_output_filter)
+        != NGX_OK)
+    {
+        return c->error ? NGX_HTTP_CLIENT_CLOSED_REQUEST : NGX_ERROR;
     }
 
     if (ctx->busy) {
@@ -132,33 +125,34 @@ ngx_http_hyperlight_stream_begin(ngx_http_hyperlight_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_hyperlight_stream_send(ngx_http_hyperlight_ctx_t *ctx,
-    ngx_chain_t *out)
+    ngx_http_output_body_filter_pt output)
 {
     ngx_int_t            rc;
+    ngx_chain_t         *out;
     ngx_http_request_t  *r;
 
     r = ctx->request;
+    out = ctx->body;
 
     if (out) {
         ctx->last->buf->flush = 1;
+
+    } else if (ctx->busy == NULL) {
+        return NGX_OK;
     }
 
     ctx->body = NULL;
     ctx->last = NULL;
     ctx->body_size = 0;
 
-    rc = ngx_http_output_filter(r, out);
+    rc = output(r, out);
 
     ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &out,
                             (ngx_buf_tag_t) &ngx_http_hyperlight_module);
 
-    if (rc != NGX_ERROR) {
-        return NGX_OK;
-    }
-
-    return r->connection->error ? NGX_HTTP_CLIENT_CLOSED_REQUEST : NGX_ERROR;
+    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -308,17 +302,6 @@ ngx_http_hyperlight_write_handler(ngx_http_request_t *r)
     }
 
     ngx_http_hyperlight_attempt(ctx, ngx_http_hyperlight_await_drain);
-}
-
-
-ngx_int_t
-ngx_http_hyperlight_stream_end(ngx_http_hyperlight_ctx_t *ctx)
-{
-    if (ctx->request->header_only) {
-        return NGX_OK;
-    }
-
-    return ngx_http_hyperlight_send_last(ctx);
 }
 
 
