@@ -62,9 +62,9 @@ static ngx_command_t  ngx_http_hyperlight_commands[] = {
     { ngx_string("hyperlight_access"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LMT_CONF
                         |NGX_CONF_TAKE12,
-      ngx_http_hyperlight_access,
+      ngx_http_hyperlight_target_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_hyperlight_loc_conf_t, access),
       NULL },
 
     { ngx_string("hyperlight_set"),
@@ -206,11 +206,21 @@ ngx_module_t  ngx_http_hyperlight_module = {
 static ngx_int_t
 ngx_http_hyperlight_init(ngx_conf_t *cf)
 {
+    ngx_http_hyperlight_main_conf_t  *hmcf;
+
+    hmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_hyperlight_module);
+
     if (ngx_http_hyperlight_access_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_hyperlight_filter_init(cf);
+    if (hmcf->filters && ngx_http_hyperlight_filter_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* after the others: what is a guest's alone comes by here first */
+
+    return ngx_http_hyperlight_sub_filter_init(cf);
 }
 
 
@@ -228,6 +238,7 @@ ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     hmcf->first = NULL;
+     *     hmcf->filters = 0;
      *     hmcf->worker = NULL;
      */
 

@@ -3,7 +3,8 @@
  *
  * ngx_http_hyperlight.h: what the files of the module share.
  *
- *     configuration    main conf -> guests;  location conf -> one guest
+ *     configuration    main conf -> guests;  location conf -> targets: guests
+ *                      and their functions
  *     worker process   main conf -> worker -> host, a pool for each guest
  *     call             context -> the request, and the sandbox that serves it
  *
@@ -101,6 +102,7 @@ typedef struct {
     ngx_http_hyperlight_guest_t      *first;      /* block in the file */
     ngx_flag_t                        required;
     ngx_flag_t                        check_restore;
+    ngx_uint_t                        filters;    /* there are directives */
     size_t                            memory;     /* 0: no limit */
     u_char                           *memory_file;
     ngx_uint_t                        memory_line;
@@ -223,7 +225,7 @@ struct ngx_http_hyperlight_ctx_s {
     unsigned                          no_body:1;  /* the request's is not
                                                      there yet */
     unsigned                          whole:1;    /* cannot stream */
-    unsigned                          at_once:1;  /* in its first slice */
+    unsigned                          at_once:1;  /* nginx cannot wait */
     unsigned                          asked:1;    /* the guest is owed an
                                                      answer */
     unsigned                          unbuffered:1;
@@ -340,9 +342,10 @@ struct ngx_http_hyperlight_worker_s {
 
     ngx_event_t                       idle;
     unsigned                          called:1;   /* since the last look */
-    unsigned                          asked:1;    /* by a guest, for a
-                                                     variable: no sandbox may
-                                                     run or be restored */
+    unsigned                          evaluating:1;
+                                                  /* a variable for a guest:
+                                                     no sandbox may run or be
+                                                     restored */
 };
 
 
@@ -351,6 +354,11 @@ extern ngx_module_t  ngx_http_hyperlight_module;
 
 /* configuration: the block of a guest */
 
+/* NULL: nobody has that name. */
+ngx_http_hyperlight_guest_t *ngx_http_hyperlight_guest_find(
+    ngx_http_hyperlight_main_conf_t *hmcf, ngx_str_t *name);
+
+/* One that has no block yet, if need be; NULL: no memory. */
 ngx_http_hyperlight_guest_t *ngx_http_hyperlight_guest_get(ngx_conf_t *cf,
     ngx_http_hyperlight_main_conf_t *hmcf, ngx_str_t *name);
 char *ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -359,6 +367,14 @@ char *ngx_http_hyperlight_guest_block(ngx_conf_t *cf, ngx_command_t *cmd,
 /* The arguments GUEST and FUNCTION of a directive, from "value" on. */
 char *ngx_http_hyperlight_target(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_hyperlight_target_t *target);
+
+/* A directive "GUEST FUNCTION | off": NULL is "off". */
+char *ngx_http_hyperlight_target_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* One argument, which may have variables. */
+char *ngx_http_hyperlight_target_value(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_complex_value_t *cv);
 
 extern ngx_command_t  ngx_http_hyperlight_guest_commands[];
 
@@ -428,8 +444,6 @@ const hl_function_t *ngx_http_hyperlight_pool_function(
  */
 ngx_int_t ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx);
 
-/* NGX_OK, or NGX_BUSY: of who cannot wait, or must not. */
-ngx_int_t ngx_http_hyperlight_acquire_now(ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_take(ngx_http_hyperlight_sandbox_t *sandbox,
     ngx_http_hyperlight_ctx_t *ctx);
 void ngx_http_hyperlight_leave_queue(ngx_http_hyperlight_ctx_t *ctx);
@@ -561,6 +575,7 @@ void ngx_http_hyperlight_sub_leave(ngx_http_hyperlight_ctx_t *ctx,
 
 /* filters of responses */
 
+/* Only if there are any: who has none does not pay for them. */
 ngx_int_t ngx_http_hyperlight_filter_init(ngx_conf_t *cf);
 char *ngx_http_hyperlight_filter_set(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -585,8 +600,6 @@ ngx_int_t ngx_http_hyperlight_walk_headers_out(ngx_http_request_t *r,
 
 /* access */
 
-char *ngx_http_hyperlight_access(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 ngx_int_t ngx_http_hyperlight_access_init(ngx_conf_t *cf);
 
 /* The headers that were put out, as the request's. */

@@ -36,42 +36,6 @@ static ngx_uint_t ngx_http_hyperlight_of_body(ngx_str_t *name);
      || (ctx)->status == NGX_HTTP_NO_CONTENT)
 
 
-/* hyperlight_access GUEST FUNCTION | off */
-
-char *
-ngx_http_hyperlight_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_hyperlight_loc_conf_t *hlcf = conf;
-
-    ngx_str_t  *value;
-
-    if (hlcf->access != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2) {
-
-        if (ngx_strcmp(value[1].data, "off") != 0) {
-            return "needs GUEST and FUNCTION, or \"off\"";
-        }
-
-        hlcf->access = NULL;
-
-        return NGX_CONF_OK;
-    }
-
-    hlcf->access = ngx_pcalloc(cf->pool,
-                               sizeof(ngx_http_hyperlight_target_t));
-    if (hlcf->access == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_hyperlight_target(cf, &value[1], hlcf->access);
-}
-
-
 /*
  * nginx asks from the last handler to the first.  The guest's is put first:
  * addresses and passwords cost less, and whom they turn away is not worth a

@@ -46,8 +46,6 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
-/* The responses to sub-requests of guests end before these filters. */
-
 ngx_int_t
 ngx_http_hyperlight_filter_init(ngx_conf_t *cf)
 {
@@ -57,46 +55,19 @@ ngx_http_hyperlight_filter_init(ngx_conf_t *cf)
     ngx_http_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_http_hyperlight_body_filter;
 
-    return ngx_http_hyperlight_sub_filter_init(cf);
+    return NGX_OK;
 }
 
 
 char *
 ngx_http_hyperlight_filter_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t                      *value;
-    ngx_http_hyperlight_target_t  **target;
+    ngx_http_hyperlight_main_conf_t  *hmcf;
 
-    target = (ngx_http_hyperlight_target_t **) (void *)
-             ((char *) conf + cmd->offset);
+    hmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_hyperlight_module);
+    hmcf->filters = 1;
 
-    if (*target != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2) {
-
-        if (ngx_strcmp(value[1].data, "off") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid value \"%V\" in \"%V\" directive, "
-                               "it must be a guest and its function, "
-                               "or \"off\"",
-                               &value[1], &cmd->name);
-            return NGX_CONF_ERROR;
-        }
-
-        *target = NULL;
-        return NGX_CONF_OK;
-    }
-
-    *target = ngx_pcalloc(cf->pool, sizeof(ngx_http_hyperlight_target_t));
-    if (*target == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_hyperlight_target(cf, &value[1], *target);
+    return ngx_http_hyperlight_target_slot(cf, cmd, conf);
 }
 
 

@@ -23,20 +23,35 @@ static void ngx_http_hyperlight_guest_config(
 
 
 ngx_http_hyperlight_guest_t *
+ngx_http_hyperlight_guest_find(ngx_http_hyperlight_main_conf_t *hmcf,
+    ngx_str_t *name)
+{
+    ngx_uint_t                     i;
+    ngx_http_hyperlight_guest_t  **guest;
+
+    guest = hmcf->guests.elts;
+
+    for (i = 0; i < hmcf->guests.nelts; i++) {
+        if (guest[i]->name.len == name->len
+            && ngx_memcmp(guest[i]->name.data, name->data, name->len) == 0)
+        {
+            return guest[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_hyperlight_guest_t *
 ngx_http_hyperlight_guest_get(ngx_conf_t *cf,
     ngx_http_hyperlight_main_conf_t *hmcf, ngx_str_t *name)
 {
-    ngx_uint_t                     i;
-    ngx_http_hyperlight_guest_t   *guest, **guestp;
+    ngx_http_hyperlight_guest_t  *guest, **guestp;
 
-    guestp = hmcf->guests.elts;
-
-    for (i = 0; i < hmcf->guests.nelts; i++) {
-        if (guestp[i]->name.len == name->len
-            && ngx_strncmp(guestp[i]->name.data, name->data, name->len) == 0)
-        {
-            return guestp[i];
-        }
+    guest = ngx_http_hyperlight_guest_find(hmcf, name);
+    if (guest) {
+        return guest;
     }
 
     guest = ngx_pcalloc(cf->pool, sizeof(ngx_http_hyperlight_guest_t));
@@ -52,7 +67,7 @@ ngx_http_hyperlight_guest_get(ngx_conf_t *cf,
     *guestp = guest;
 
     guest->name = *name;
-    guest->index = i;
+    guest->index = hmcf->guests.nelts - 1;
     guest->file_name = cf->conf_file->file.name.data;
     guest->line = cf->conf_file->line;
 

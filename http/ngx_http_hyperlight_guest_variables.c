@@ -185,12 +185,12 @@ ngx_http_hyperlight_read_variable(ngx_http_hyperlight_ctx_t *ctx,
 
         /* whatever it is made of: a map may have any other in it */
 
-        ctx->pool->worker->asked = 1;
+        ctx->pool->worker->evaluating = 1;
 
         *value = ngx_http_get_flushed_variable(ctx->request,
                                                (ngx_uint_t) var[i].index);
 
-        ctx->pool->worker->asked = 0;
+        ctx->pool->worker->evaluating = 0;
 
         if (*value == NULL) {
             return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");

@@ -32,6 +32,8 @@ static void ngx_http_hyperlight_pool_put(
     ngx_http_hyperlight_sandbox_t *sandbox);
 static void ngx_http_hyperlight_sandbox_drop(
     ngx_http_hyperlight_sandbox_t *sandbox);
+static ngx_int_t ngx_http_hyperlight_acquire_now(
+    ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_pool_held(
     ngx_http_hyperlight_pool_t *pool, ngx_http_request_t *main);
 
@@ -269,13 +271,8 @@ ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
 
     ngx_http_hyperlight_settle(pool);
 
-    if (!ngx_queue_empty(&pool->free)) {
-        return ngx_http_hyperlight_acquire_now(ctx);
-    }
-
-    if (pool->count
-        && (ctx->at_once
-            || ngx_http_hyperlight_pool_held(pool, ctx->request->main)))
+    if (!ngx_queue_empty(&pool->free) || ctx->at_once
+        || ngx_http_hyperlight_pool_held(pool, ctx->request->main))
     {
         return ngx_http_hyperlight_acquire_now(ctx);
     }
@@ -300,7 +297,7 @@ ngx_http_hyperlight_acquire(ngx_http_hyperlight_ctx_t *ctx)
 
 /* Those that wait are not passed over: what is made here is theirs first. */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_hyperlight_acquire_now(ngx_http_hyperlight_ctx_t *ctx)
 {
     ngx_queue_t                    *q;
@@ -308,8 +305,6 @@ ngx_http_hyperlight_acquire_now(ngx_http_hyperlight_ctx_t *ctx)
     ngx_http_hyperlight_sandbox_t  *sandbox;
 
     pool = ctx->pool;
-
-    ngx_http_hyperlight_settle(pool);
 
     if (ngx_queue_empty(&pool->free) && pool->count
         && pool->count < pool->guest->sandboxes_max)

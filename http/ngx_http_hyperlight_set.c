@@ -157,9 +157,8 @@ static char *
 ngx_http_hyperlight_set_args(ngx_conf_t *cf, ngx_http_hyperlight_set_t *set,
     ngx_str_t *value, ngx_uint_t n)
 {
-    ngx_uint_t                         i;
-    ngx_http_complex_value_t          *cv;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *cv;
 
     if (n > HL_ABI_PARAMS_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -178,13 +177,9 @@ ngx_http_hyperlight_set_args(ngx_conf_t *cf, ngx_http_hyperlight_set_t *set,
     for (i = 0; i < n; i++) {
         cv = ngx_array_push(&set->args);    /* there is room for it */
 
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = &value[i];
-        ccv.complex_value = cv;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        if (ngx_http_hyperlight_target_value(cf, &value[i], cv)
+            != NGX_CONF_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -269,7 +264,7 @@ ngx_http_hyperlight_set_handler(ngx_http_request_t *r,
 
     /* a guest that asks for it runs already */
 
-    if (set->busy || (hmcf->worker && hmcf->worker->asked)) {
+    if (set->busy || (hmcf->worker && hmcf->worker->evaluating)) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       set->busy ? "hyperlight: a variable depends on itself"
                                 : "hyperlight: a guest asks for a variable "

@@ -12,17 +12,46 @@
 #include "ngx_http_hyperlight.h"
 
 
-static char *ngx_http_hyperlight_target_value(ngx_conf_t *cf,
-    ngx_str_t *value, ngx_http_complex_value_t *cv);
 static ngx_int_t ngx_http_hyperlight_target_guest(ngx_http_request_t *r,
     ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_guest_t **guest);
-static ngx_http_hyperlight_guest_t *ngx_http_hyperlight_target_find(
-    ngx_http_request_t *r, ngx_str_t *name);
 static ngx_str_t *ngx_http_hyperlight_target_function(ngx_http_request_t *r,
     ngx_http_hyperlight_target_t *target);
 
 
-/* Two arguments of the directive, from "value" on. */
+char *
+ngx_http_hyperlight_target_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t                      *value;
+    ngx_http_hyperlight_target_t  **target;
+
+    target = (ngx_http_hyperlight_target_t **) (void *)
+             ((char *) conf + cmd->offset);
+
+    if (*target != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "off") != 0) {
+            return "needs GUEST and FUNCTION, or \"off\"";
+        }
+
+        *target = NULL;
+
+        return NGX_CONF_OK;
+    }
+
+    *target = ngx_pcalloc(cf->pool, sizeof(ngx_http_hyperlight_target_t));
+    if (*target == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_hyperlight_target(cf, &value[1], *target);
+}
+
 
 char *
 ngx_http_hyperlight_target(ngx_conf_t *cf, ngx_str_t *value,
@@ -60,7 +89,7 @@ ngx_http_hyperlight_target(ngx_conf_t *cf, ngx_str_t *value,
 }
 
 
-static char *
+char *
 ngx_http_hyperlight_target_value(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_complex_value_t *cv)
 {
@@ -111,8 +140,9 @@ static ngx_int_t
 ngx_http_hyperlight_target_guest(ngx_http_request_t *r,
     ngx_http_hyperlight_target_t *target, ngx_http_hyperlight_guest_t **guest)
 {
-    char       text[NGX_HTTP_HYPERLIGHT_NAME_TEXT];
-    ngx_str_t  name;
+    char                              text[NGX_HTTP_HYPERLIGHT_NAME_TEXT];
+    ngx_str_t                         name;
+    ngx_http_hyperlight_main_conf_t  *hmcf;
 
     if (target->guest) {
         *guest = target->guest;
@@ -123,7 +153,8 @@ ngx_http_hyperlight_target_guest(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    *guest = ngx_http_hyperlight_target_find(r, &name);
+    hmcf = ngx_http_get_module_main_conf(r, ngx_http_hyperlight_module);
+    *guest = ngx_http_hyperlight_guest_find(hmcf, &name);
 
     if (*guest) {
         return NGX_OK;
@@ -134,28 +165,6 @@ ngx_http_hyperlight_target_guest(ngx_http_request_t *r,
                   hl_error_escape(text, sizeof(text), name.data, name.len));
 
     return NGX_HTTP_NOT_FOUND;
-}
-
-
-static ngx_http_hyperlight_guest_t *
-ngx_http_hyperlight_target_find(ngx_http_request_t *r, ngx_str_t *name)
-{
-    ngx_uint_t                         i;
-    ngx_http_hyperlight_guest_t      **guest;
-    ngx_http_hyperlight_main_conf_t   *hmcf;
-
-    hmcf = ngx_http_get_module_main_conf(r, ngx_http_hyperlight_module);
-    guest = hmcf->guests.elts;
-
-    for (i = 0; i < hmcf->guests.nelts; i++) {
-        if (guest[i]->name.len == name->len
-            && ngx_memcmp(guest[i]->name.data, name->data, name->len) == 0)
-        {
-            return guest[i];
-        }
-    }
-
-    return NULL;
 }
 
 

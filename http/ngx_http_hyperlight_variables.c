@@ -236,7 +236,7 @@ ngx_http_hyperlight_write_pages(u_char *p,
     ngx_http_hyperlight_record_t *record)
 {
     if (record->pool && record->pool->owed == record
-        && !record->pool->worker->asked)
+        && !record->pool->worker->evaluating)
     {
         ngx_http_hyperlight_settle(record->pool);
     }

@@ -33,8 +33,8 @@ for my $filter (qw(hyperlight_header_filter hyperlight_body_filter)) {
         ["$filter;", "invalid number of arguments in \"$filter\" directive"],
         ["$filter g f f;",
          "invalid number of arguments in \"$filter\" directive"],
-        ["$filter on;", "invalid value \"on\" in \"$filter\" directive, "
-                        . 'it must be a guest and its function, or "off"'],
+        ["$filter on;",
+         "\"$filter\" directive needs GUEST and FUNCTION, or \"off\""],
         ["$filter x f;", 'unknown hyperlight_guest "x"'],
         ["$filter g '';", 'invalid function name "": its length must be '
                           . 'between 1 and 255'],
