@@ -39,6 +39,11 @@ typedef struct {
 } ngx_http_hyperlight_view_t;
 
 
+/* Of what all workers have counted together, where it is in the totals. */
+#define ngx_http_hyperlight_sum(member)                                       \
+    offsetof(ngx_http_hyperlight_totals_t, sum.member)
+
+
 typedef void (*ngx_http_hyperlight_format_pt)(ngx_http_hyperlight_out_t *out,
     ngx_http_hyperlight_view_t *views, ngx_uint_t n);
 

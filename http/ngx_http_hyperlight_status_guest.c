@@ -40,10 +40,6 @@ static uint64_t ngx_http_hyperlight_own_count(
     ngx_http_hyperlight_own_t *own);
 
 
-#define ngx_http_hyperlight_sum(member)                                       \
-    offsetof(ngx_http_hyperlight_totals_t, sum.member)
-
-
 void
 ngx_http_hyperlight_prometheus_guests(ngx_http_hyperlight_out_t *out,
     ngx_http_hyperlight_view_t *views, ngx_uint_t n)

@@ -203,3 +203,29 @@ ngx_http_hyperlight_json_escape(u_char c)
 {
     return c == '\\' ? "\\\\" : c == '"' ? "\\\"" : NULL;
 }
+
+
+void
+ngx_http_hyperlight_prometheus_head(ngx_http_hyperlight_out_t *out,
+    const char *name, const char *type, const char *help)
+{
+    ngx_http_hyperlight_out(out, "# HELP %s %s\n# TYPE %s %s\n", name, help,
+                            name, type);
+}
+
+
+void
+ngx_http_hyperlight_prometheus_name(ngx_http_hyperlight_out_t *out,
+    const char *name, ngx_http_hyperlight_view_t *view, const char *label,
+    const char *value)
+{
+    ngx_http_hyperlight_out(out, "%s{guest=\"", name);
+    ngx_http_hyperlight_out_text(out, &view->guest->name,
+                                 NGX_HTTP_HYPERLIGHT_IN_LABEL);
+
+    if (label) {
+        ngx_http_hyperlight_out(out, "\",%s=\"%s", label, value);
+    }
+
+    ngx_http_hyperlight_out(out, "\"} ");
+}

@@ -38,9 +38,6 @@ static void ngx_http_hyperlight_prometheus_metric(
     ngx_http_hyperlight_view_t *views, ngx_uint_t n);
 
 
-#define ngx_http_hyperlight_sum(member)                                       \
-    offsetof(ngx_http_hyperlight_totals_t, sum.member)
-
 static const ngx_http_hyperlight_metric_t
                                        ngx_http_hyperlight_simple_metrics[] = {
 
@@ -247,30 +244,4 @@ ngx_http_hyperlight_prometheus_metric(ngx_http_hyperlight_out_t *out,
 
         ngx_http_hyperlight_out(out, "\n");
     }
-}
-
-
-void
-ngx_http_hyperlight_prometheus_head(ngx_http_hyperlight_out_t *out,
-    const char *name, const char *type, const char *help)
-{
-    ngx_http_hyperlight_out(out, "# HELP %s %s\n# TYPE %s %s\n", name, help,
-                            name, type);
-}
-
-
-void
-ngx_http_hyperlight_prometheus_name(ngx_http_hyperlight_out_t *out,
-    const char *name, ngx_http_hyperlight_view_t *view, const char *label,
-    const char *value)
-{
-    ngx_http_hyperlight_out(out, "%s{guest=\"", name);
-    ngx_http_hyperlight_out_text(out, &view->guest->name,
-                                 NGX_HTTP_HYPERLIGHT_IN_LABEL);
-
-    if (label) {
-        ngx_http_hyperlight_out(out, "\",%s=\"%s", label, value);
-    }
-
-    ngx_http_hyperlight_out(out, "\"} ");
 }
