@@ -17,6 +17,10 @@
 #include <inttypes.h>
 
 
+/* What fits in a ngx_http_variable_value_t's "len", of 28 bits. */
+#define NGX_HTTP_HYPERLIGHT_VALUE_MAX  0x0fffffff
+
+
 typedef struct {
     ngx_int_t                       index;        /* of the variable */
     ngx_http_hyperlight_target_t    target;
@@ -421,6 +425,12 @@ ngx_http_hyperlight_set_accept(ngx_http_hyperlight_ctx_t *ctx,
     u_char       *p;
     ngx_chain_t  *cl;
 
+    if (ctx->body_size > NGX_HTTP_HYPERLIGHT_VALUE_MAX) {
+        return hl_error_set(err, HL_ERR_OUTPUT, "the value has %zu bytes, "
+                            "nginx takes %d at most", ctx->body_size,
+                            NGX_HTTP_HYPERLIGHT_VALUE_MAX);
+    }
+
     for (cl = ctx->body; cl; cl = cl->next) {
         for (p = cl->buf->pos; p < cl->buf->last; p++) {
 
@@ -458,7 +468,7 @@ ngx_http_hyperlight_set_finish(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
     v = ctx->variable;
 
     v->data = p;
-    v->len = (unsigned) ctx->body_size & 0x0fffffff;
+    v->len = (unsigned) ctx->body_size & NGX_HTTP_HYPERLIGHT_VALUE_MAX;
     v->valid = 1;
     v->not_found = 0;
 

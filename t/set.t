@@ -47,6 +47,15 @@ hyperlight_guest limited {
     cpu_limit 5ms;
 }
 
+hyperlight_guest giant {
+    binary t-guests/value.elf;
+    heap 520m;
+    output 257m;
+    slice 60s;
+    cpu_limit 60s;
+    timeout 60s;
+}
+
 hyperlight_guest gate {
     binary t-guests/gate.elf; allow all;
     slice 500ms;
@@ -99,6 +108,7 @@ hyperlight_set \$negative value negative 1;
 hyperlight_set \$constant value join a b;
 hyperlight_set \$gate gate gate;
 hyperlight_set \$gate_args gate gate x;
+hyperlight_set \$giant giant fill \$arg_n;
 hyperlight_set \$spin brief spin;
 hyperlight_set \$spin_cpu limited spin;
 hyperlight_set \$single single gate;
@@ -119,6 +129,7 @@ location /v/negative { return 200 "[\$negative]"; }
 location /v/constant { return 200 "[\$constant]"; }
 location /v/gate { return 200 "[\$gate]"; }
 location /v/gate-args { return 200 "[\$gate_args]"; }
+location /v/giant { return 200 "[\$giant]"; }
 location /v/spin { return 200 "[\$spin]"; }
 location /v/spin-cpu { return 200 "[\$spin_cpu]"; }
 location /v/named { return 200 "[\$named]"; }
@@ -310,6 +321,8 @@ no_value('/f/lines', qr/control character, 0x0d/, 'control characters');
 no_value('/v/same', qr/UTF-8/, 'an argument that is not UTF-8',
          "X-Text: \xff");
 no_value('/v/fill?n=200000', qr/output/, 'one over the output');
+no_value('/v/giant?n=268435456', qr/has 268435456 bytes, nginx takes 268435455/,
+         'one over what nginx takes');
 no_value('/v/spin', qr/exceeded its slice of 5 ms/, 'longer than a slice');
 no_value('/v/spin-cpu', qr/exceeded its cpu_limit of 5 ms/,
          'longer than the CPU limit');
