@@ -11,6 +11,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use HL::Bench;
 use HL::Nginx;
 use List::Util qw(min);
 use Test::More;
@@ -75,29 +76,41 @@ EOT
 
 # ---- time -----------------------------------------------------------------
 
-# The best of three: a busy machine adds time, and never takes some away.
+# The best of three: a busy machine adds time, and never takes some away.  How
+# soon a limit on CPU time is noticed, is measured in that, which nobody else
+# has a part in.
+
+my ($worker) = $nginx->workers;
 
 for (
-    ['cpu_limit',                            '/spin',          0.4],
-    ['timeout',                              '/timeout',       0.1],
-    ['hyperlight_cpu_limit in a location',   '/lower',         0.1],
-    ['hyperlight_timeout in a location',     '/lower/timeout', 0.05],
+    ['cpu_limit',                            '/spin',          0.4,  \&used],
+    ['timeout',                              '/timeout',       0.1,  \&time],
+    ['hyperlight_cpu_limit in a location',   '/lower',         0.1,  \&used],
+    ['hyperlight_timeout in a location',     '/lower/timeout', 0.05, \&time],
 ) {
-    my ($name, $uri, $limit) = @$_;
+    my ($name, $uri, $limit, $clock) = @$_;
+    my (@times, @clocks);
 
-    my @times = map {
-        my $start = time;
+    for (1 .. 3) {
+        my ($start, $then) = (time, $clock->());
+
         is($nginx->get($uri)->{status}, 504, "$name: 504");
-        time - $start;
-    } 1 .. 3;
+        push @clocks, $clock->() - $then;
+        push @times, time - $start;
+    }
 
-    my $ratio = min(@times) / $limit;
-
-    cmp_ok($ratio, '>=', 0.95, "$name: not before it is over");
-    cmp_ok($ratio, '<=', 1.5, "$name: and soon after");
+    cmp_ok(min(@times) / $limit, '>=', 0.95, "$name: not before it is over");
+    cmp_ok(min(@clocks) / $limit, '<=', 1.5, "$name: and soon after");
 
     is($nginx->get('/counter')->{body} + 0, 1,
        "$name: the next request is served");
+}
+
+
+# CPU time of the worker, in seconds.
+
+sub used {
+    return HL::Bench::cpu($worker) / 1e6;
 }
 
 my @lines = $nginx->log_lines(qr/\[error\]/);
