@@ -3,9 +3,10 @@
 # Copyright (C) the Hyperlight for nginx authors
 
 # The same jobs in one nginx by what people use: this module, "return 200",
-# njs, Lua, and a process per request (fcgiwrap).  CPU time of the worker per
-# request, of fcgiwrap and its processes as well; p99 of the client.  Part of
-# "make bench".
+# njs, Lua, and a process per request (fcgiwrap); and, in the nginx of a newer
+# Debian, njs with QuickJS, whose context is a new one for each request or one
+# of 128 that are used again.  CPU time of the worker per request, of fcgiwrap
+# and its processes as well; p99 of the client.  Part of "make bench".
 #
 # Worker and client share a CPU: what a request adds is measured, and not how
 # dear it is to wake another CPU up.
@@ -33,15 +34,17 @@ my $here = dirname(__FILE__) . '/compare';
 
 # Name, size of the body, number of headers, and who does it.
 my @jobs = (
-    ['hello',       0,       0, qw(return hyperlight njs lua process)],
-    ['headers',     0,       8, qw(hyperlight njs lua)],
+    ['hello',       0,       0, qw(return hyperlight njs quickjs
+                                   quickjs_reused lua process)],
+    ['headers',     0,       8, qw(hyperlight njs quickjs lua)],
     ['echo1k',      1 << 10, 0, qw(hyperlight njs lua)],
-    ['echo16k',     1 << 14, 0, qw(hyperlight njs lua process)],
+    ['echo16k',     1 << 14, 0, qw(hyperlight njs quickjs lua process)],
     ['echo64k',     1 << 16, 0, qw(hyperlight njs lua)],
     ['echo1m',      1 << 20, 0, qw(hyperlight njs lua)],
-    ['sha256',      1 << 16, 0, qw(hyperlight njs njs_built_in lua process)],
-    ['json',        1 << 14, 0, qw(hyperlight njs lua)],
-    ['mandelbrot',  0,       0, qw(hyperlight njs lua process)],
+    ['sha256',      1 << 16, 0, qw(hyperlight njs njs_built_in quickjs lua
+                                   process)],
+    ['json',        1 << 14, 0, qw(hyperlight njs quickjs lua)],
+    ['mandelbrot',  0,       0, qw(hyperlight njs quickjs lua process)],
 );
 
 
@@ -62,6 +65,8 @@ sub handler {
                         : "hyperlight_pass bench ${job}_http;",
         njs          => "js_content jobs.$job;",
         njs_built_in => "js_content jobs.${job}_built_in;",
+        quickjs      => "js_context_reuse 0; js_content jobs.$job;",
+        quickjs_reused => "js_context_reuse 128; js_content jobs.$job;",
         lua          => "content_by_lua_block { require('jobs').$job() }",
         process      => "fastcgi_param HL_JOB $job; include fastcgi.conf;",
     );
@@ -70,10 +75,14 @@ sub handler {
 }
 
 
+# The locations of whom "whose" matches.
+
 sub server {
+    my ($pattern) = @_;
+
     return join '', map {
         my ($name, undef, undef, @whose) = @$_;
-        map { handler($name, $_) } @whose;
+        map { handler($name, $_) } grep { /$pattern/ } @whose;
     } @jobs;
 }
 
@@ -86,7 +95,20 @@ my $nginx = HL::Nginx->new(
                               qw(ndk_http_module ngx_http_lua_module
                                  ngx_http_js_module)),
     http          => 'include compare.conf;',
-    server        => server(),
+    server        => server(qr/^(?!quickjs)/),
+);
+
+my $root = HL::Bench::tool('quickjs') . '/root';
+my $newer = HL::Nginx->new(
+    log_level     => 'warn',
+    start         => 0,
+    check_restore => 0,
+    binary        => ["$root/usr/lib64/ld-linux-x86-64.so.2",
+                      '--library-path', "$root/usr/lib/x86_64-linux-gnu",
+                      "$root/usr/sbin/nginx"],
+    module        => "$root${\ MODULES}/ngx_http_js_module.so",
+    http          => 'include quickjs.conf;',
+    server        => server(qr/^quickjs/),
 );
 
 my $dir = $nginx->dir;
@@ -99,6 +121,9 @@ chmod 0755, "$dir/cgi" or die "cgi: $!\n";
 $nginx->write_file('fastcgi.conf',
                    $nginx->read_file('fastcgi.conf') =~ s/DIR/$dir/gr);
 
+copy("$here/$_", $newer->dir . "/$_") or die "$_: $!\n"
+    for qw(quickjs.conf jobs.js);
+
 my $group = HL::Bench::cgroup('cpu');
 my $wrap = $nginx->spawn('setpriv', '--pdeathsig', 'TERM', 'fcgiwrap', '-s',
                          "unix:$dir/fcgi.sock");
@@ -108,9 +133,10 @@ HL::Nginx::wait_for(sub { -S "$dir/fcgi.sock" })
     or die "bench: fcgiwrap does not start\n";
 chmod 0777, "$dir/fcgi.sock" or die "fcgi.sock: $!\n";
 
-$nginx->start;
+$_->start for $nginx, $newer;
 
 my ($worker) = $nginx->workers;
+my ($newer_worker) = $newer->workers;
 
 # Without a cgroup the processes that fcgiwrap starts count nowhere: it does
 # not wait for them.
@@ -118,6 +144,7 @@ my ($worker) = $nginx->workers;
 sub cpu {
     my ($who) = @_;
 
+    return HL::Bench::cpu($newer_worker) if $who =~ /^quickjs/;
     return HL::Bench::cpu($worker) if $who ne 'process';
 
     return HL::Bench::cpu($worker)
@@ -167,7 +194,9 @@ my @cases = map {
 sub run {
     my ($case, $count) = @_;
 
-    return HL::Bench::load(@{ $case->{options} }, $nginx->port,
+    my $server = $case->{who} =~ /^quickjs/ ? $newer : $nginx;
+
+    return HL::Bench::load(@{ $case->{options} }, $server->port,
                            "/$case->{who}/$case->{job}", $count);
 }
 
@@ -209,7 +238,7 @@ for my $round (0 .. $rounds) {
     }
 }
 
-$nginx->stop;
+$_->stop for $nginx, $newer;
 kill 'TERM', $wrap;
 waitpid $wrap, 0;
 HL::Bench::cgroup_remove($group);
@@ -261,10 +290,16 @@ added('nginx.hello_added', 'hello hyperlight', 'hello return',
 added('nginx.echo16k_added', 'echo16k hyperlight', 'echo16k lua',
       1.2 * $floor + 6);
 
+# What is asked for at most: of LuaJIT, nothing.
+
+my %most = (process => 0.1, njs => 0.1, quickjs => 1 / 3);
+
 $bench->heading('nginx: CPU time, through that of others', 'a ratio');
 
 for (['hello', 'process'], ['echo16k', 'process'],
      ['sha256', 'njs'], ['mandelbrot', 'njs'],
+     ['hello', 'quickjs'], ['sha256', 'quickjs'], ['json', 'quickjs'],
+     ['mandelbrot', 'quickjs'],
      ['sha256', 'lua'], ['mandelbrot', 'lua'])
 {
     my ($job, $who) = @$_;
@@ -274,7 +309,7 @@ for (['hello', 'process'], ['echo16k', 'process'],
         rounds => [HL::Bench::ratios($cpu{"$job hyperlight"},
                                      $cpu{"$job $who"})],
         unit   => 'x',
-        $who ne 'lua' ? (target => 0.1) : (),
+        defined $most{$who} ? (target => $most{$who}) : (),
     );
 }
 

@@ -54,8 +54,9 @@ my @all;
 # Sections: main, http, server.  Others: log_level (info), workers (1),
 # connections (512, of a worker), daemon (off; on: the caller starts it),
 # start (1), check_restore (1; 0 in tests that count or measure what a request
-# costs).  "wrap" is a command that the master
-# is started through.
+# costs), binary (nginx, and what comes before its own arguments) and module
+# (""; for one without it).  "wrap" is a command that the master is started
+# through.
 
 sub new {
     my ($class, %o) = @_;
@@ -69,6 +70,8 @@ sub new {
         daemon    => 'off',
         start     => 1,
         check_restore => 1,
+        binary    => [$binary],
+        module    => $module,
         wrap      => [],
         allowed   => [],
         %o,
@@ -145,6 +148,7 @@ sub configure {
     my $user = $> == 0 ? 'user ' . USER . ';' : '';
     my $globals = $ENV{TEST_NGINX_GLOBALS} || '';
     my $globals_http = $ENV{TEST_NGINX_GLOBALS_HTTP} || '';
+    my $load = $self->{module} ? "load_module $self->{module};" : '';
     my $check = $self->{check_restore} ? 'hyperlight_check_restore on;' : '';
 
     for my $section (qw(main http server)) {
@@ -164,7 +168,7 @@ worker_rlimit_core 100m;
 working_directory $dir/cwd;
 pid $dir/nginx.pid;
 error_log $dir/error.log $self->{log_level};
-load_module $module;
+$load
 $globals
 include main.conf;
 
@@ -219,8 +223,8 @@ sub read_file {
 sub command {
     my ($self, @arguments) = @_;
 
-    return (@{ $self->{wrap} }, $binary, '-p', $self->dir . '/', '-c',
-            'nginx.conf', @arguments);
+    return (@{ $self->{wrap} }, @{ $self->{binary} }, '-p', $self->dir . '/',
+            '-c', 'nginx.conf', @arguments);
 }
 
 
@@ -248,7 +252,8 @@ sub spawn {
 sub start {
     my ($self) = @_;
 
-    -f $module or croak "$module is missing: run make first";
+    !$self->{module} || -f $self->{module}
+        or croak "$self->{module} is missing: run make first";
 
     # setpriv: should this process be killed, nginx ends with it.
     $self->{pid} = $self->spawn('setpriv', '--pdeathsig', 'TERM',
@@ -343,12 +348,16 @@ sub children {
 }
 
 
+# Of one that was started through a dynamic linker, it is behind the arguments
+# of that.
+
 sub title {
     my ($pid) = @_;
 
     open my $file, '<', "/proc/$pid/cmdline" or return '';
     my $title = <$file> // '';
     $title =~ s/[\0 ]+$//;
+    $title =~ s/^.*\0(?=nginx: )//s;
 
     return $title;
 }
