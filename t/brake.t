@@ -124,10 +124,7 @@ sleep 0.15;
 
 my $trial = $nginx->connect;
 $trial->request('POST', '/one', body => words('many', 200, 'sleep'));
-
-HL::Nginx::wait_for(sub {
-    HL::Status::json($nginx)->{one}{sandboxes}{in_use};
-});
+HL::Status::wait_in_use($nginx, 'one', 1);
 
 is(good('/one'), 503, 'while the trial goes on, no other call does');
 is($trial->response->{status}, 200, 'the trial is over');
@@ -146,15 +143,9 @@ sleep 0.15;
 
 $trial = $nginx->connect;
 $trial->request('POST', '/one', body => words('many', 50000, 'sleep'));
-
-HL::Nginx::wait_for(sub {
-    HL::Status::json($nginx)->{one}{sandboxes}{in_use};
-});
-
+HL::Status::wait_in_use($nginx, 'one', 1);
 $trial->close;
-HL::Nginx::wait_for(sub {
-    !HL::Status::json($nginx)->{one}{sandboxes}{in_use};
-});
+HL::Status::wait_in_use($nginx, 'one', 0);
 
 is(good('/one'), $served, 'nor is one whose client leaves');
 

@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/lib";
 
 use HL::Http2;
 use HL::Nginx;
+use HL::Status;
 use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -55,6 +56,7 @@ root html;
 access_log access.log outcome;
 hyperlight_body_filter alter alter;
 
+location /status { hyperlight_body_filter off; hyperlight_status; }
 location /file/ { alias html/; }
 location /sendfile/ { alias html/; sendfile on; output_buffers 1 8k; }
 location /directio/ { alias html/; directio 512; }
@@ -321,7 +323,7 @@ is_deeply([map { $_->response->{body} }
           [("a text\n") x 4], 'no sandbox is left taken');
 
 $client = begun('/single/a.txt', 'sleep=60000');
-sleep 0.05;
+HL::Status::wait_in_use($nginx, 'single', 1);
 is($nginx->get('/single-headers/a.txt')->{status}, 503,
    'headers do not wait for a sandbox');
 is(do_get('/single/a.txt', 'all')->{status}, 503,

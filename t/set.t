@@ -12,6 +12,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use HL::Nginx;
+use HL::Status;
 use Test::More;
 
 my $nginx = HL::Nginx->new(start => 0);
@@ -119,6 +120,7 @@ hyperlight_set \$two value same \$one;
 hyperlight_set \$nested value join \$join \$constant;
 hyperlight_set volatile \$volatile value same \$changing;
 
+location /status { hyperlight_status; }
 location /v/join { return 200 "[\$join]"; }
 location /v/same { return 200 "[\$same]"; }
 location /v/bytes { return 200 "[\$bytes]"; }
@@ -436,7 +438,7 @@ is(logged('late.log', sub {
 
     $client->request('GET', '/single',
                      headers => ['X-Gate: sleep=5000;say=A']);
-    select undef, undef, undef, 0.1;
+    HL::Status::wait_in_use($nginx, 'single', 1);
 
     my $r = $nginx->get('/busy');
 

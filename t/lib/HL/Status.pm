@@ -9,6 +9,8 @@ use warnings;
 
 use JSON::PP ();
 
+use HL::Nginx;
+
 
 # By name of guest.
 
@@ -19,6 +21,16 @@ sub json {
     my $status = JSON::PP::decode_json($r->{body});
 
     return { map { $_->{name} => $_ } @{ $status->{guests} } };
+}
+
+
+# Until the guest has so many sandboxes that serve calls: whether it came to it.
+
+sub wait_in_use {
+    my ($nginx, $guest, $n) = @_;
+
+    return HL::Nginx::wait_for(sub {
+        json($nginx)->{$guest}{sandboxes}{in_use} == $n });
 }
 
 
