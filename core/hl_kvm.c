@@ -1,10 +1,8 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * hl_kvm.c: a VM with one vCPU and two memslots, entered and left.
- *
- * Registers come with each exit through the shared page (KVM API, 4.109,
- * KVM_CAP_SYNC_REGS), so that looking at them costs no ioctl.
+ * hl_kvm.c: the KVM platform, and its VM: one vCPU, two memslots, made, made
+ * anew, and closed.
  */
 
 #define _GNU_SOURCE
@@ -16,11 +14,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "hl_entry.h"
 #include "hl_error.h"
 #include "hl_host.h"
 #include "hl_memory.h"
-#include "hl_x86.h"
 
 
 #define HL_KVM_SLOT_RO   0
@@ -28,13 +24,6 @@
 
 /* Three pages that old Intel CPUs need; below 4 GiB, away from the slots. */
 #define HL_KVM_TSS_ADDR  0xfffbd000ul
-
-#define HL_KVM_DRAINS    8
-
-/* None of these may be set when a guest parks. */
-#define HL_PARKED_FLAGS                                                       \
-    (HL_RFLAGS_TF|HL_RFLAGS_DF|HL_RFLAGS_NT|HL_RFLAGS_AC|HL_RFLAGS_ID         \
-     |HL_RFLAGS_IOPL)
 
 
 static hl_status_t hl_kvm_create(hl_vm_t **vm, hl_host_t *host,
@@ -45,19 +34,8 @@ static hl_status_t hl_kvm_confine(hl_vm_t *vm, hl_error_t *err);
 static hl_status_t hl_kvm_slots(hl_vm_t *vm, hl_error_t *err);
 static void hl_kvm_close(hl_vm_t *vm);
 static void hl_kvm_destroy(hl_vm_t *vm);
-static void hl_kvm_run(hl_vm_t *vm, uint64_t now, uint64_t deadline,
-    hl_exit_t *exit, hl_error_t *err);
-static void hl_kvm_exit(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err);
-static void hl_kvm_exit_out(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err);
-static bool hl_kvm_at(hl_vm_t *vm, hl_gva_t out);
-static bool hl_kvm_parked(const hl_vm_t *vm, hl_error_t *err);
-static void hl_kvm_fault(hl_vm_t *vm, hl_fault_t *fault);
-static void hl_kvm_place(hl_vm_t *vm, hl_place_t *place);
-static void hl_kvm_settle(hl_vm_t *vm);
 static hl_status_t hl_kvm_reset(hl_vm_t *vm, const hl_vcpu_state_t *state,
     bool *rebuilt, hl_error_t *err);
-static bool hl_kvm_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
-    const uint64_t gpr[16]);
 static void hl_kvm_rebind(hl_vm_t *vm, const hl_image_t *image);
 static const hl_tsc_t *hl_kvm_tsc(hl_vm_t *vm);
 static hl_status_t hl_kvm_get_log(hl_vm_t *vm, uint64_t *bitmap,
@@ -281,247 +259,6 @@ hl_kvm_destroy(hl_vm_t *vm)
 }
 
 
-static void
-hl_kvm_run(hl_vm_t *vm, uint64_t now, uint64_t deadline, hl_exit_t *exit,
-    hl_error_t *err)
-{
-    int          rc, errnum;
-    hl_timer_t  *timer;
-
-    timer = &vm->host->timer;
-
-    hl_timer_begin(timer, &vm->run->immediate_exit, now, deadline);
-
-    rc = ioctl(vm->vcpu_fd, KVM_RUN, 0);
-    errnum = errno;
-
-    hl_timer_end(timer);
-    vm->run->immediate_exit = 0;
-
-    if (rc == 0) {
-        hl_kvm_exit(vm, exit, err);
-        return;
-    }
-
-    if (errnum == EINTR) {
-        exit->kind = HL_EXIT_SIGNAL;
-        return;
-    }
-
-    exit->kind = HL_EXIT_BROKEN;
-    vm->broken = true;
-    (void) hl_error_system(err, errnum, "ioctl(KVM_RUN)");
-}
-
-
-static void
-hl_kvm_exit(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err)
-{
-    switch (vm->run->exit_reason) {
-
-    case KVM_EXIT_IO:
-        hl_kvm_exit_out(vm, exit, err);
-        return;
-
-    case KVM_EXIT_MMIO:
-        exit->kind = HL_EXIT_VIOLATION;
-        (void) hl_error_set(err, HL_ERR_PROTOCOL, "the guest touched "
-                            "physical memory that it does not have, 0x%llx",
-                            (unsigned long long)
-                            vm->run->mmio.phys_addr);
-        return;
-
-    case KVM_EXIT_SHUTDOWN:
-    case KVM_EXIT_INTERNAL_ERROR:
-    case KVM_EXIT_FAIL_ENTRY:
-        vm->broken = true;
-        break;
-
-    default:
-        break;
-    }
-
-    exit->kind = HL_EXIT_BROKEN;
-    (void) hl_error_set(err, HL_ERR_PROTOCOL, "the guest left with KVM's "
-                        "exit reason %u", vm->run->exit_reason);
-}
-
-
-static void
-hl_kvm_exit_out(hl_vm_t *vm, hl_exit_t *exit, hl_error_t *err)
-{
-    const struct kvm_run   *run;
-    const struct kvm_regs  *regs;
-
-    run = vm->run;
-    regs = &run->s.regs.regs;
-
-    if (run->io.direction == KVM_EXIT_IO_OUT && run->io.size == 1
-        && run->io.count == 1)
-    {
-        if (run->io.port == HL_PORT_FAULT
-            && run->s.regs.sregs.cs.selector == HL_SELECTOR_KERNEL)
-        {
-            exit->kind = HL_EXIT_FAULT;
-            return;
-        }
-
-        if (hl_kvm_at(vm, HL_GVA_PARK_OUT)) {
-            exit->argument = regs->rdi;
-            exit->kind = hl_kvm_parked(vm, err) ? HL_EXIT_PARK
-                                                : HL_EXIT_VIOLATION;
-            return;
-        }
-
-        if (hl_kvm_at(vm, HL_GVA_LEAVE_OUT)) {
-            exit->kind = HL_EXIT_HYPERCALL;
-            exit->hypercall = (uint32_t) regs->rax;
-            exit->argument = regs->rsi;
-            return;
-        }
-    }
-
-    exit->kind = HL_EXIT_VIOLATION;
-    (void) hl_error_set(err, HL_ERR_PROTOCOL, "the guest left at 0x%llx, "
-                        "port 0x%x, and not through the hypercall page",
-                        (unsigned long long) regs->rip, run->io.port);
-}
-
-
-/*
- * Some KVMs report the OUT's own address and some the next instruction's;
- * which, is learnt at the first exit.  The bytes around both OUTs are ours,
- * so neither address can be reported for anything else.
- */
-static bool
-hl_kvm_at(hl_vm_t *vm, hl_gva_t out)
-{
-    uint64_t  offset;
-
-    offset = vm->run->s.regs.regs.rip - out;
-
-    if (vm->out_offset == -1 && (offset == 0 || offset == HL_OUT_SIZE)) {
-        vm->out_offset = (int) offset;
-    }
-
-    return vm->out_offset != -1 && offset == (uint64_t) vm->out_offset;
-}
-
-
-static bool
-hl_kvm_parked(const hl_vm_t *vm, hl_error_t *err)
-{
-    const struct kvm_regs   *regs;
-    const struct kvm_sregs  *sregs;
-
-    regs = &vm->run->s.regs.regs;
-    sregs = &vm->run->s.regs.sregs;
-
-    if (sregs->cs.selector != HL_SELECTOR_CODE
-        || sregs->ss.selector != HL_SELECTOR_DATA
-        || sregs->fs.base != 0 || sregs->gs.base != 0
-        || (regs->rflags & HL_PARKED_FLAGS) != 0)
-    {
-        (void) hl_error_set(err, HL_ERR_PROTOCOL, "the guest parked with "
-                            "flags 0x%llx, cs 0x%x, ss 0x%x, FS base 0x%llx, "
-                            "GS base 0x%llx",
-                            (unsigned long long) regs->rflags,
-                            sregs->cs.selector, sregs->ss.selector,
-                            (unsigned long long) sregs->fs.base,
-                            (unsigned long long) sregs->gs.base);
-        return false;
-    }
-
-    return true;
-}
-
-
-/* The stub's frame is in supervisor memory: the guest could not forge it. */
-static void
-hl_kvm_fault(hl_vm_t *vm, hl_fault_t *fault)
-{
-    const hl_region_t       *r;
-    hl_exception_frame_t     frame;
-    const struct kvm_regs   *regs;
-    const struct kvm_sregs  *sregs;
-
-    regs = &vm->run->s.regs.regs;
-    sregs = &vm->run->s.regs.sregs;
-    r = &vm->image->layout.regions[HL_REGION_EXCEPTIONS];
-
-    memcpy(&frame, vm->rw + r->offset + r->size - sizeof(frame),
-           sizeof(frame));
-
-    memset(fault, 0, sizeof(hl_fault_t));
-    fault->vector = frame.vector;
-    fault->error_code = frame.error_code;
-
-    /* of other vectors CR2 is an older fault's, maybe another call's */
-
-    fault->address = frame.vector == HL_VECTOR_PAGE_FAULT ? sregs->cr2 : 0;
-    fault->rip = frame.rip;
-    fault->rflags = frame.rflags;
-    fault->fs_base = sregs->fs.base;
-    fault->gs_base = sregs->gs.base;
-
-    fault->gpr[0] = regs->rax;
-    fault->gpr[1] = regs->rcx;
-    fault->gpr[2] = regs->rdx;
-    fault->gpr[3] = regs->rbx;
-    fault->gpr[4] = frame.rsp;
-    fault->gpr[5] = regs->rbp;
-    fault->gpr[6] = regs->rsi;
-    fault->gpr[7] = regs->rdi;
-    fault->gpr[8] = regs->r8;
-    fault->gpr[9] = regs->r9;
-    fault->gpr[10] = regs->r10;
-    fault->gpr[11] = regs->r11;
-    fault->gpr[12] = regs->r12;
-    fault->gpr[13] = regs->r13;
-    fault->gpr[14] = regs->r14;
-    fault->gpr[15] = regs->r15;
-}
-
-
-/* From the shared page: the last exit has put it there. */
-static void
-hl_kvm_place(hl_vm_t *vm, hl_place_t *place)
-{
-    const struct kvm_regs  *regs;
-
-    regs = &vm->run->s.regs.regs;
-
-    place->rip = regs->rip;
-    place->rsp = regs->rsp;
-    place->rbp = regs->rbp;
-}
-
-
-/*
- * An OUT, and worse an MMIO access or an IN, is completed inside of the next
- * KVM_RUN, whatever registers were set before it (KVM API, 5, KVM_EXIT_IO).
- * With immediate_exit the completion is all that happens.
- */
-static void
-hl_kvm_settle(hl_vm_t *vm)
-{
-    int  i, rc;
-
-    for (i = 0; i < HL_KVM_DRAINS && !vm->broken; i++) {
-        vm->run->immediate_exit = 1;
-        rc = ioctl(vm->vcpu_fd, KVM_RUN, 0);
-        vm->run->immediate_exit = 0;
-
-        if (rc == -1) {
-            vm->broken = (errno != EINTR);
-            return;
-        }
-    }
-
-    vm->broken = true;
-}
-
-
 static hl_status_t
 hl_kvm_reset(hl_vm_t *vm, const hl_vcpu_state_t *state, bool *rebuilt,
     hl_error_t *err)
@@ -538,23 +275,6 @@ hl_kvm_reset(hl_vm_t *vm, const hl_vcpu_state_t *state, bool *rebuilt,
     }
 
     return hl_kvm_state_load(vm, state, err);
-}
-
-
-/* What an exception's exit left open is completed first. */
-static bool
-hl_kvm_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
-    const uint64_t gpr[16])
-{
-    hl_kvm_settle(vm);
-
-    if (vm->broken) {
-        return false;
-    }
-
-    hl_kvm_state_jump(vm, rip, rflags, gpr);
-
-    return true;
 }
 
 
