@@ -16,6 +16,13 @@
 #include "hl_sandbox.h"
 
 
+/* ns, by which the end of a slice may be late: measured, 25 to 50 us. */
+#define HL_RUN_LATE   200000u
+
+/* What hl_run_exit() answers when the guest goes on. */
+#define HL_STOP_NONE  ((hl_stop_t) -1)
+
+
 static uint64_t hl_run_time(uint64_t before, uint64_t now,
     uint64_t deadline);
 static hl_stop_t hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit,
@@ -27,13 +34,6 @@ static hl_stop_t hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit,
     hl_error_t *err);
 static hl_status_t hl_run_start(hl_sandbox_t *sb, hl_error_t *err);
 static hl_stop_t hl_run_failed(hl_sandbox_t *sb);
-
-
-/* ns, by which the end of a slice may be late: measured, 25 to 50 us. */
-#define HL_RUN_LATE   200000u
-
-/* What hl_run_exit() answers when the guest goes on. */
-#define HL_STOP_NONE  ((hl_stop_t) -1)
 
 
 hl_stop_t
@@ -131,8 +131,10 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
 }
 
 
-/* A signal comes a little late.  What is long behind the deadline is not the
- * guest's: its thread had no CPU then. */
+/*
+ * A signal comes a little late.  What is long behind the deadline is not the
+ * guest's: its thread had no CPU then.
+ */
 static uint64_t
 hl_run_time(uint64_t before, uint64_t now, uint64_t deadline)
 {

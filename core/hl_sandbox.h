@@ -166,13 +166,13 @@ hl_status_t hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record,
 hl_status_t hl_hostfn_raw_call(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 
-/* hl_service.c: the same, of the guest library. */
-hl_status_t hl_service_call(hl_sandbox_t *sb, uint32_t id, const void *bytes,
-    size_t len, hl_value_t *result, hl_error_t *err);
-
 /* Whether all functions of "needed" are in "have", with the same types. */
 hl_status_t hl_hostfn_covers(const hl_bindings_t *have,
     const hl_bindings_t *needed, hl_error_t *err);
+
+/* hl_service.c: answers a raw call that the guest library makes. */
+hl_status_t hl_service_call(hl_sandbox_t *sb, uint32_t id, const void *bytes,
+    size_t len, hl_value_t *result, hl_error_t *err);
 
 /* hl_call.c: writes a value into zeroed memory and returns its end; *room is
  * where the bytes lie.  The caller has checked that there is room. */

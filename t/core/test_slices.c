@@ -3,7 +3,7 @@
  *
  * test_slices.c: a call in slices of time, and the one timer behind them.
  * No test measures time: calls are made long enough for what is to happen,
- * and what happened is counted.
+ * and what happened is counted; or the clock is the test's own.
  */
 
 #define _GNU_SOURCE
@@ -13,8 +13,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "test.h"
 
@@ -24,6 +26,12 @@
 
 static volatile sig_atomic_t  storms;
 static unsigned               armings;  /* calls of timer_settime() */
+
+/* What core's clocks show, ns; 0: the time. */
+static uint64_t               clock_stands;
+
+/* By this much it goes on in each run of the platform below. */
+static uint64_t               clock_step;
 
 
 /* Takes the place of libc's, in all of core. */
@@ -42,6 +50,35 @@ timer_settime(timer_t id, int flags, const struct itimerspec *value,
     armings++;
 
     return libc_timer_settime(id, flags, value, old);
+}
+
+
+/* And of this one. */
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+    if (clock_stands != 0) {
+        ts->tv_sec = (time_t) (clock_stands / TEST_SECOND);
+        ts->tv_nsec = (long) (clock_stands % TEST_SECOND);
+        return 0;
+    }
+
+    return (int) syscall(SYS_clock_gettime, id, ts);
+}
+
+
+/* Takes the place of a guest that computes until a signal ends its slice. */
+static void
+run_for_a_step(hl_vm_t *vm, uint64_t now, uint64_t deadline, hl_exit_t *exit,
+    hl_error_t *err)
+{
+    (void) vm;
+    (void) now;
+    (void) deadline;
+    (void) err;
+
+    clock_stands += clock_step;
+    exit->kind = HL_EXIT_SIGNAL;
 }
 
 
@@ -254,6 +291,76 @@ exits_do_not_lengthen_a_slice(void **state)
     }
 
     hl_sandbox_destroy(sb);
+}
+
+
+/* ---- what a slice is counted as ---------------------------------------- */
+
+/* Of a slice in which each run takes a step. */
+static uint64_t
+time_counted(uint64_t slice, uint64_t step)
+{
+    hl_stop_t             stop;
+    hl_platform_t         platform;
+    const hl_platform_t  *kvm;
+
+    kvm = test_host->platform;
+    platform = *kvm;
+    platform.run = run_for_a_step;
+
+    start_work(10);
+
+    clock_stands = TEST_SECOND;
+    clock_step = step;
+    test_host->platform = &platform;
+
+    stop = hl_sandbox_run(test_sb, slice, &test_err);
+
+    test_host->platform = kvm;
+    clock_stands = 0;
+
+    assert_int_equal(stop, HL_STOP_SLICE);
+
+    hl_call_cancel(test_sb);
+    test_restore();
+
+    return hl_sandbox_stats(test_sb)->guest_ns;
+}
+
+
+static void
+slice_is_counted_with_the_little_that_it_is_late(void **state)
+{
+    (void) state;
+
+    assert_int_equal(time_counted(TEST_MS, TEST_MS), TEST_MS);
+    assert_int_equal(time_counted(TEST_MS, TEST_MS + 50000),
+                     TEST_MS + 50000);
+
+    /* three runs, which other signals have ended */
+
+    assert_int_equal(time_counted(TEST_MS, 350000), 3 * 350000);
+}
+
+
+/* Its thread had no CPU then: that is not the guest's time. */
+static void
+slice_that_ends_very_late_is_counted_as_little_more(void **state)
+{
+    uint64_t  counted;
+
+    (void) state;
+
+    counted = time_counted(TEST_MS, TEST_SECOND);
+    assert_in_range(counted, TEST_MS, TEST_MS + TEST_MS / 2);
+
+    /* two runs, the second one late */
+
+    counted = time_counted(TEST_SECOND, TEST_SECOND * 2 / 3);
+    assert_in_range(counted, TEST_SECOND, TEST_SECOND + TEST_MS / 2);
+
+    counted = time_counted(0, TEST_SECOND);
+    assert_in_range(counted, 1, TEST_MS / 2);
 }
 
 
@@ -482,6 +589,9 @@ main(void)
         test_sandbox(call_is_counted_once_however_many_slices_it_has),
         test_sandbox(slices_of_two_sandboxes_interleave),
         test_plain(exits_do_not_lengthen_a_slice),
+
+        test_sandbox(slice_is_counted_with_the_little_that_it_is_late),
+        test_sandbox(slice_that_ends_very_late_is_counted_as_little_more),
 
         test_sandbox(signals_of_others_do_not_end_a_slice),
         test_sandbox(slices_end_in_a_storm_of_signals_as_well),
