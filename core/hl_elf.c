@@ -27,13 +27,17 @@ typedef struct {
     size_t          size;
     const char     *name;
     GElf_Ehdr       ehdr;
-    bool            noted;
+    GElf_Phdr       dynamic;        /* p_type PT_NULL: there is none */
+    unsigned        notes;          /* segments of them */
+    bool            noted;          /* with the ABI note among them */
 } hl_elf_file_t;
 
 
 static hl_status_t hl_elf_ident(hl_elf_file_t *f, hl_error_t *err);
 static hl_status_t hl_elf_header(hl_elf_file_t *f, hl_error_t *err);
 static hl_status_t hl_elf_segments(hl_elf_file_t *f, hl_error_t *err);
+static hl_status_t hl_elf_segment(hl_elf_file_t *f, const GElf_Phdr *phdr,
+    hl_error_t *err);
 static hl_status_t hl_elf_load(hl_elf_file_t *f, const GElf_Phdr *phdr,
     hl_error_t *err);
 static hl_status_t hl_elf_overlap(hl_elf_file_t *f, hl_error_t *err);
@@ -176,57 +180,21 @@ hl_elf_header(hl_elf_file_t *f, hl_error_t *err)
 }
 
 
-/*
- * In numbered steps: 1. what must not be there, 2. the segments one by one,
- * 3. the segments together, 4. what needs them: entry, note, relocations.
- */
+/* The segments one by one, then together, then what needs them. */
 static hl_status_t
 hl_elf_segments(hl_elf_file_t *f, hl_error_t *err)
 {
-    int                  i, notes;
-    GElf_Phdr            phdr, dynamic;
+    int                  i;
+    GElf_Phdr            phdr;
     const hl_segment_t  *segment;
-
-    memset(&dynamic, 0, sizeof(dynamic));
-    notes = 0;
 
     for (i = 0; i < f->ehdr.e_phnum; i++) {
         if (gelf_getphdr(f->handle, i, &phdr) == NULL) {
             return hl_elf_refuse(f, "has unreadable program headers", err);
         }
 
-        switch (phdr.p_type) {
-
-        case PT_INTERP:
-            return hl_elf_refuse(f, "is dynamically linked: it names an "
-                                 "interpreter", err);
-
-        case PT_TLS:
-            return hl_elf_refuse(f, "uses thread-local storage, which "
-                                 "guests do not have", err);
-
-        case PT_LOAD:
-            if (hl_elf_load(f, &phdr, err) != HL_OK) {
-                return err->status;
-            }
-
-            break;
-
-        case PT_DYNAMIC:
-            dynamic = phdr;
-            break;
-
-        case PT_NOTE:
-            if (++notes <= HL_ELF_NOTES_MAX
-                && hl_elf_note(f, &phdr, err) != HL_OK)
-            {
-                return err->status;
-            }
-
-            break;
-
-        default:
-            break;
+        if (hl_elf_segment(f, &phdr, err) != HL_OK) {
+            return err->status;
         }
     }
 
@@ -241,8 +209,8 @@ hl_elf_segments(hl_elf_file_t *f, hl_error_t *err)
                              err);
     }
 
-    if (dynamic.p_type == PT_DYNAMIC
-        && hl_elf_dynamic(f, &dynamic, err) != HL_OK)
+    if (f->dynamic.p_type == PT_DYNAMIC
+        && hl_elf_dynamic(f, &f->dynamic, err) != HL_OK)
     {
         return err->status;
     }
@@ -253,6 +221,36 @@ hl_elf_segments(hl_elf_file_t *f, hl_error_t *err)
     }
 
     return HL_OK;
+}
+
+
+static hl_status_t
+hl_elf_segment(hl_elf_file_t *f, const GElf_Phdr *phdr, hl_error_t *err)
+{
+    switch (phdr->p_type) {
+
+    case PT_INTERP:
+        return hl_elf_refuse(f, "is dynamically linked: it names an "
+                             "interpreter", err);
+
+    case PT_TLS:
+        return hl_elf_refuse(f, "uses thread-local storage, which guests do "
+                             "not have", err);
+
+    case PT_LOAD:
+        return hl_elf_load(f, phdr, err);
+
+    case PT_DYNAMIC:
+        f->dynamic = *phdr;
+        return HL_OK;
+
+    case PT_NOTE:
+        return ++f->notes <= HL_ELF_NOTES_MAX ? hl_elf_note(f, phdr, err)
+                                              : HL_OK;
+
+    default:
+        return HL_OK;
+    }
 }
 
 

@@ -29,6 +29,13 @@ static const unsigned  hl_service_phases[] = {
     (sizeof(hl_service_phases) / sizeof(hl_service_phases[0]))
 
 
+typedef hl_status_t (*hl_service_read_pt)(void *data, size_t max,
+    hl_value_t *piece, hl_error_t *err);
+
+
+static hl_status_t hl_service_read(hl_sandbox_t *sb, uint32_t id,
+    hl_service_read_pt read, hl_cursor_t *in, hl_value_t *result,
+    hl_error_t *err);
 static hl_status_t hl_service_unknown(uint32_t id, hl_error_t *err);
 static hl_status_t hl_service_subrequest(hl_sandbox_t *sb, hl_cursor_t *in,
     hl_value_t *result, hl_error_t *err);
@@ -47,7 +54,6 @@ hl_service_call(hl_sandbox_t *sb, uint32_t id, const void *bytes, size_t len,
 
     in.pos = bytes;
     in.left = len;
-    n = 0;
 
     if (s == NULL || id >= HL_SERVICES
         || !(hl_service_phases[id] & (unsigned) sb->phase))
@@ -72,28 +78,13 @@ hl_service_call(hl_sandbox_t *sb, uint32_t id, const void *bytes, size_t len,
         break;
 
     case HL_RAW_READ_BODY:
-        if (s->read_body != NULL && hl_cursor_copy(&in, &n, sizeof(n))) {
-            return s->read_body(sb->data, hl_service_max(sb, n), result,
-                                err);
-        }
-
-        break;
+        return hl_service_read(sb, id, s->read_body, &in, result, err);
 
     case HL_RAW_SUBREQUEST:
-        if (s->subrequest != NULL) {
-            return hl_service_subrequest(sb, &in, result, err);
-        }
-
-        break;
+        return hl_service_subrequest(sb, &in, result, err);
 
     case HL_RAW_SUBREQUEST_READ:
-        if (s->subrequest_read != NULL && hl_cursor_copy(&in, &n, sizeof(n)))
-        {
-            return s->subrequest_read(sb->data, hl_service_max(sb, n), result,
-                                      err);
-        }
-
-        break;
+        return hl_service_read(sb, id, s->subrequest_read, &in, result, err);
 
     case HL_RAW_SUBREQUEST_CLOSE:
         if (s->subrequest_close != NULL) {
@@ -117,6 +108,21 @@ hl_service_call(hl_sandbox_t *sb, uint32_t id, const void *bytes, size_t len,
 }
 
 
+/* A piece of a body. */
+static hl_status_t
+hl_service_read(hl_sandbox_t *sb, uint32_t id, hl_service_read_pt read,
+    hl_cursor_t *in, hl_value_t *result, hl_error_t *err)
+{
+    uint64_t  n;
+
+    if (read == NULL || !hl_cursor_copy(in, &n, sizeof(n))) {
+        return hl_service_unknown(id, err);
+    }
+
+    return read(sb->data, hl_service_max(sb, n), result, err);
+}
+
+
 static hl_status_t
 hl_service_unknown(uint32_t id, hl_error_t *err)
 {
@@ -132,6 +138,13 @@ hl_service_subrequest(hl_sandbox_t *sb, hl_cursor_t *in, hl_value_t *result,
     const void           *method, *uri, *type;
     hl_subrequest_t       sub;
     hl_abi_subrequest_t   head;
+    const hl_services_t  *s;
+
+    s = sb->bindings.services;
+
+    if (s->subrequest == NULL) {
+        return hl_service_unknown(HL_RAW_SUBREQUEST, err);
+    }
 
     if (!hl_cursor_copy(in, &head, sizeof(head))
         || !hl_cursor_take(in, head.method_len, &method)
@@ -150,9 +163,8 @@ hl_service_subrequest(hl_sandbox_t *sb, hl_cursor_t *in, hl_value_t *result,
     sub.type_len = head.type_len;
     sub.body_len = head.body_len;
 
-    return sb->bindings.services->subrequest(sb->data, &sub,
-                                             hl_service_max(sb, UINT64_MAX),
-                                             result, err);
+    return s->subrequest(sb->data, &sub, hl_service_max(sb, UINT64_MAX),
+                         result, err);
 }
 
 
