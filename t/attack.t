@@ -172,9 +172,11 @@ sub table {
     open my $file, '<', $path or die "$path: $!";
     my $text = do { local $/; <$file> };
 
-    while ($text =~ /^(?:CODE|CALL)\((\w+),(.*?)"([^"]*)",\s+"([^"]*)"\)$/msg)
-    {
-        push @rows, [$1, $3, $4];
+    while ($text =~ /^(CODE|CODE_2|CALL)\((\w+),(.*?)\)$/msg) {
+        my ($macro, $name, $rest) = ($1, $2, $3);
+        my @ends = $rest =~ /"([^"]*)"/g;
+
+        push @rows, [$name, @ends[$macro eq 'CODE_2' ? (-2, -1) : (-1, -1)]];
     }
 
     return @rows;

@@ -239,10 +239,10 @@ rdtsc_without_a_clock_faults(void **state)
 }
 
 
-#define CODE(name, text, hardware, here)                                      \
+#define CODE_2(name, text, hardware, here)                                    \
     { #name, attack_is_contained, attack_begin, test_end,                     \
       &(attack_row_t) { #name, hardware, here } },
-#define CALL(name, function, hardware, here)  CODE(name, , hardware, here)
+#define CALL(name, ends)  CODE_2(name, , ends, ends)
 
 
 int

@@ -96,19 +96,20 @@ static uint64_t  attack_bss[ATTACK_WORDS];
 
 typedef uint64_t (*attack_call_pt)(void);
 
-#define CODE(name, text, hardware, here)                                      \
+#define CODE_2(name, text, hardware, here)                                    \
     __asm__(".pushsection .text; attack_code_" #name ": " text "; ret; "      \
             ".popsection");                                                   \
     extern const uint8_t  attack_code_##name[];
-#define CALL(name, function, hardware, here)
+#define CALL(name, ends)
 
 #include "../../attack/attacks.h"
 
-#undef CODE
+#undef CODE_2
 #undef CALL
 
-#define CODE(name, text, hardware, here)  { #name, attack_code_##name, NULL },
-#define CALL(name, function, hardware, here)  { #name, NULL, function },
+#define CODE_2(name, text, hardware, here)                                    \
+    { #name, attack_code_##name, NULL },
+#define CALL(name, ends)  { #name, NULL, call_##name },
 
 static const struct {
     const char      *name;
