@@ -25,7 +25,7 @@ hyperlight_guest act {
     timeout 60s;
 }
 
-hyperlight_guest work {
+hyperlight_guest turns {
     binary t-guests/work.elf;
     cpu_limit 10s;
     timeout 60s;
@@ -58,7 +58,7 @@ location /page {
     ssi on;
     ssi_types text/plain;
     return 200 '<!--#include virtual="/tenants/act/act?say=a" -->
-<!--#include virtual="/tenants/work/work?1" -->';
+<!--#include virtual="/tenants/turns/work?1" -->';
 }
 
 location /if {
@@ -99,7 +99,7 @@ sub unknown {
 # ---- names that are known -------------------------------------------------
 
 is(named('/both?say=A', 'act', 'act'), '200 A', 'guest and function');
-is(named('/both?2', 'work', 'work'), '200 2', 'others, in the same location');
+is(named('/both?2', 'turns', 'work'), '200 2', 'others, in the same location');
 is(named('/guest?say=A', 'act', '-'), '200 A', 'the guest alone');
 is(named('/function?say=A', '-', 'act'), '200 A', 'the function alone');
 is($nginx->get('/map?say=A', 'X-Tenant: good')->{body}, 'A', 'a map');
@@ -123,7 +123,7 @@ is(named('/both', 'act', 'nobody') =~ s/ .*//sr, 404,
 is_deeply(unknown(), ['hyperlight: guest "act" function "nobody" is unknown'],
           'and a line in the log');
 
-is(named('/guest', 'work', '-') =~ s/ .*//sr, 404,
+is(named('/guest', 'turns', '-') =~ s/ .*//sr, 404,
    'a guest that has not got the function: 404');
 is(named('/function', '-', 'work') =~ s/ .*//sr, 404,
    'a function that the guest has not got: 404');
