@@ -9,52 +9,14 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
 use Compress::Zlib qw(adler32 crc32 uncompress);
-use Cwd qw(abs_path);
 use Digest::SHA qw(hmac_sha256_hex);
-use File::Basename qw(dirname);
-use File::Temp;
-use IPC::Open3 qw(open3);
+use HL::Hlrun qw(run write_file);
 use JSON::PP;
 use Test::More;
-
-my $top = abs_path(dirname(__FILE__) . '/..');
-my $build = $ENV{TEST_NGINX_BUILD} || "$top/build";
-my $dir = File::Temp->newdir('hl-test-XXXXXX', TMPDIR => 1);
-
-
-sub write_file {
-    my ($name, $bytes) = @_;
-
-    open my $file, '>:raw', "$dir/$name" or die "$dir/$name: $!";
-    print {$file} $bytes;
-    close $file or die "$dir/$name: $!";
-
-    return "$dir/$name";
-}
-
-
-# Exit status of hlrun, what it has on stdout, and on stderr.
-
-sub hlrun {
-    my (@args) = @_;
-
-    open my $null, '<', '/dev/null' or die "/dev/null: $!";
-    open my $errors, '+>', undef or die "temporary file: $!";
-
-    my $pid = open3('<&' . fileno $null, my $out, '>&' . fileno $errors,
-        "$build/bin/hlrun", @args);
-
-    binmode $out;
-    my $answer = do { local $/; <$out> };
-    waitpid $pid, 0;
-    my $exit = $? & 127 ? -1 : $? >> 8;
-
-    seek $errors, 0, 0 or die "seek: $!";
-    my $error = do { local $/; <$errors> };
-
-    return ($exit, $answer, $error);
-}
 
 
 # { status, headers, body } of an example that has one function, named as
@@ -71,15 +33,16 @@ sub request {
     my @init_data = defined $o{init_data}
         ? ('--init-data', write_file('init_data', $o{init_data})) : ();
 
-    my ($exit, $answer, $error) = hlrun(@init_data, @{ $o{options} || [] },
-        '--http', $file, "$build/guests/$guest.elf", $guest);
+    my $r = run(@init_data, @{ $o{options} || [] }, '--http', $file,
+                HL::Hlrun::built("guests/$guest.elf"), $guest);
 
-    return { status => 0, exit => $exit, error => $error } if $exit != 0;
+    return { status => 0, exit => $r->{status}, error => $r->{err} }
+        if $r->{status} ne 0;
 
-    my ($response, $rest) = split /\r\n\r\n/, $answer, 2;
+    my ($response, $rest) = split /\r\n\r\n/, $r->{out}, 2;
     my ($first, @lines) = split /\r\n/, $response;
     my ($status) = $first =~ m{^HTTP/1\.1 (\d{3})\b}
-        or die "not a response: $answer";
+        or die "not a response: $r->{out}";
 
     my %headers = map { /^([^:]+): *(.*)$/ ? (lc $1, $2) : () } @lines;
 
@@ -92,7 +55,7 @@ sub request {
 like(request('hello', 'GET /x', headers => ['X-Name: Ada'])->{body},
      qr{^Hello, Ada! This is /x\.$}, 'hello: the header and the URI');
 is(request('counter', 'GET /')->{body}, "1\n", 'counter: counts to 1');
-is((hlrun("$build/guests/upper.elf", 'upper', 'x"617a00412d"'))[1],
+is(run(HL::Hlrun::built('guests/upper.elf'), 'upper', 'x"617a00412d"')->{out},
    qq(x"415a00412d"\n), 'upper: bytes to bytes');
 
 is(request('spin', 'GET /', options => ['--timeout', '50ms'])->{exit}, 4,
@@ -508,7 +471,7 @@ like(request('redirect', 'GET /')->{error}, qr/init_data has to be the map/,
 
 SKIP: {
     skip 'csv: it was not built, there is no rustc', 1
-        if !-e "$build/guests/csv.elf";
+        if !-e HL::Hlrun::built('guests/csv.elf');
 
     my $csv = sub {
         my $r = request('csv', 'POST /', body => $_[0]);
