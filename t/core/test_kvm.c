@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "hl_memory.h"
-#include "test.h"
+#include "pages.h"
 
 
 typedef enum {
@@ -107,46 +107,6 @@ fail_next(unsigned long request, int errnum)
     fail_after = 0;
     fail_times = 1;
     fail_errno = errnum;
-}
-
-
-static int32_t
-touch(int32_t first, int32_t n)
-{
-    hl_value_t  args[2];
-
-    args[0] = test_int(first);
-    args[1] = test_int(n);
-    assert_ok(test_call(test_sb, "Touch", HL_TYPE_INT, args, 2));
-
-    return hl_call_result(test_sb)->v.i32;
-}
-
-
-static void
-touch_and_restore(int32_t first, int32_t n)
-{
-    assert_int_equal(touch(first, n), n);
-    test_restore();
-}
-
-
-static const hl_stats_t *
-stats(void)
-{
-    return hl_sandbox_stats(test_sb);
-}
-
-
-/* As good as new, seen from both sides. */
-static void
-assert_good_as_new(void)
-{
-    assert_state(test_sb, HL_SANDBOX_READY);
-    assert_pristine(test_sb, test_snapshot);
-    assert_int_equal(test_call_int(test_sb, "Touched"), 0);
-    test_restore();
-    assert_pristine(test_sb, test_snapshot);
 }
 
 
@@ -447,15 +407,9 @@ rebuild_that_fails_is_the_end(void **state)
 static void
 slow_reset_that_fails_is_the_end(void **state)
 {
-    hl_value_t  args[2];
-
     (void) state;
 
-    args[0] = test_int(0);
-    args[1] = test_int(1);
-    assert_status(test_call(test_sb, "TouchAndCrash", HL_TYPE_INT, args, 2),
-                  HL_ERR_FAULT);
-
+    touch_and_crash(0, 1);
     fail_next(KVM_SET_SREGS, EINVAL);
     assert_status(hl_sandbox_restore(test_sb, test_snapshot, &test_err),
                   HL_ERR_SYSTEM);

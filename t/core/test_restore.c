@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "hl_memory.h"
-#include "test.h"
+#include "pages.h"
 
 
 /* hl_restore.c */
@@ -101,46 +101,6 @@ restore_end(void **state)
 }
 
 
-static int32_t
-touch(int32_t first, int32_t n)
-{
-    hl_value_t  args[2];
-
-    args[0] = test_int(first);
-    args[1] = test_int(n);
-    assert_ok(test_call(test_sb, "Touch", HL_TYPE_INT, args, 2));
-
-    return hl_call_result(test_sb)->v.i32;
-}
-
-
-static void
-touch_and_restore(int32_t first, int32_t n)
-{
-    assert_int_equal(touch(first, n), n);
-    test_restore();
-}
-
-
-static const hl_stats_t *
-stats(void)
-{
-    return hl_sandbox_stats(test_sb);
-}
-
-
-/* As good as new, seen from both sides. */
-static void
-assert_good_as_new(void)
-{
-    assert_state(test_sb, HL_SANDBOX_READY);
-    assert_pristine(test_sb, test_snapshot);
-    assert_int_equal(test_call_int(test_sb, "Touched"), 0);
-    test_restore();
-    assert_pristine(test_sb, test_snapshot);
-}
-
-
 /* ---- exact ------------------------------------------------------------- */
 
 static const int32_t  counts[] = { 0, 1, 63, 64, 65, 200, 4096, 5000 };
@@ -207,17 +167,12 @@ memory_is_exact_when_calls_differ(void **state)
 static void
 memory_is_exact_after_failed_calls(void **state)
 {
-    size_t      i;
-    hl_value_t  args[2];
+    size_t  i;
 
     (void) state;
 
     for (i = 0; i < COUNTS; i++) {
-        args[0] = test_int(0);
-        args[1] = test_int(counts[i]);
-        assert_status(test_call(test_sb, "TouchAndCrash", HL_TYPE_INT, args,
-                                2),
-                      HL_ERR_FAULT);
+        touch_and_crash(0, counts[i]);
         test_restore();
         assert_good_as_new();
     }

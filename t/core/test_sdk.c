@@ -7,94 +7,15 @@
 
 #include <math.h>
 
-#include "test.h"
+#include "sdk.h"
 
 
-#define SDK(name)     "testguests/sdk/" name ".elf"
-#define SDK_CODE_NAME  4                /* GuestFunctionNotFound, and so on */
+/* GuestFunctionNotFound, and so on: hl_ErrorCode. */
+#define SDK_CODE_NAME   4
 #define SDK_CODE_COUNT  5
-#define SDK_CODE_TYPE  14
+#define SDK_CODE_TYPE   14
 #define SDK_CODE_GUEST  15
-#define SDK_CODE_HOST  17
-
-
-/* ---- host functions ---------------------------------------------------- */
-
-static hl_status_t
-sdk_text(void *data, const hl_value_t *args, size_t n, hl_value_t *result,
-    hl_error_t *err)
-{
-    (void) data;
-    (void) args;
-    (void) n;
-    (void) err;
-
-    *result = test_string("from the host");
-
-    return HL_OK;
-}
-
-
-static hl_status_t
-sdk_bytes(void *data, const hl_value_t *args, size_t n, hl_value_t *result,
-    hl_error_t *err)
-{
-    (void) data;
-    (void) args;
-    (void) n;
-    (void) err;
-
-    *result = test_bytes("a\0b", 3);
-
-    return HL_OK;
-}
-
-
-static hl_status_t
-sdk_fail(void *data, const hl_value_t *args, size_t n, hl_value_t *result,
-    hl_error_t *err)
-{
-    (void) data;
-    (void) args;
-    (void) n;
-    (void) result;
-
-    return hl_error_set(err, HL_ERR_GUEST, "Host function error!");
-}
-
-
-static const hl_host_function_t  sdk_functions[] = {
-    { "Text", HL_TYPE_STRING, 0, { 0 }, sdk_text },
-    { "Bytes", HL_TYPE_VECBYTES, 0, { 0 }, sdk_bytes },
-    { "Fail", HL_TYPE_STRING, 0, { 0 }, sdk_fail }
-};
-
-
-/* ---- fixtures ---------------------------------------------------------- */
-
-static void
-sdk_config(hl_config_t *config)
-{
-    hl_config_init(config);
-
-    config->sink = &test_sink;
-    config->functions = sdk_functions;
-    config->function_count = sizeof(sdk_functions) / sizeof(sdk_functions[0]);
-}
-
-
-static void
-sdk_open(const char *name, const hl_config_t *config)
-{
-    hl_config_t  usual;
-
-    if (config == NULL) {
-        sdk_config(&usual);
-        config = &usual;
-    }
-
-    test_open(name, config);
-}
+#define SDK_CODE_HOST   17
 
 
 /* ---- functions and results --------------------------------------------- */

@@ -9,69 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "test.h"
+#include "sdk.h"
 
 
-#define SDK(name)     "testguests/sdk/" name ".elf"
-#define SDK_CALLS     20
+#define SDK_CALLS      20
 #define SDK_INIT_DATA  "one\0two"
-
-
-static uint64_t       sdk_ticks;
-static hl_counter_t  *sdk_counter;
-
-
-static hl_status_t
-sdk_tick(void *data, const hl_value_t *args, size_t n, hl_value_t *result,
-    hl_error_t *err)
-{
-    (void) data;
-    (void) args;
-    (void) n;
-
-    sdk_ticks++;
-    *result = test_int(0);
-
-    return hl_counter_increment(sdk_counter, err);
-}
-
-
-static const hl_host_function_t  sdk_functions[] = {
-    { "Tick", HL_TYPE_INT, 0, { 0 }, sdk_tick }
-};
-
-
-static void
-sdk_config(hl_config_t *config)
-{
-    hl_config_init(config);
-
-    config->sink = &test_sink;
-    config->functions = sdk_functions;
-    config->function_count = sizeof(sdk_functions) / sizeof(sdk_functions[0]);
-}
-
-
-static void
-sdk_open(const char *name, const hl_config_t *config)
-{
-    hl_config_t  usual;
-
-    if (config == NULL) {
-        sdk_config(&usual);
-        config = &usual;
-    }
-
-    test_open(name, config);
-}
-
-
-static void
-sdk_restore(void)
-{
-    test_restore();
-    memset(&test_seen, 0, sizeof(test_seen));
-}
 
 
 static int64_t

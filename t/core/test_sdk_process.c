@@ -8,20 +8,11 @@
 
 #include <string.h>
 
-#include "test.h"
+#include "sdk.h"
 
 
-#define SDK(name)     "testguests/sdk/" name ".elf"
 #define SDK_CODE_UNKNOWN  8
-#define SDK_CODE_MALLOC  13
-
-
-static void
-sdk_restore(void)
-{
-    test_restore();
-    memset(&test_seen, 0, sizeof(test_seen));
-}
+#define SDK_CODE_MALLOC   13
 
 
 /* ---- memory ------------------------------------------------------------ */
