@@ -3,7 +3,8 @@
 # Copyright (C) the Hyperlight for nginx authors
 
 # hyperlight_access: a guest allows, denies and adds request headers, whoever
-# serves the request then, however long it takes.
+# serves the request then, however long it takes.  Bodies and connections
+# meanwhile: t/access-flow.t.
 
 use strict;
 use warnings;
@@ -11,15 +12,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use HL::Act qw(sum);
-use HL::Http2;
 use HL::Nginx;
 use Test::More;
 use Time::HiRes qw(time);
 
 my $nginx = HL::Nginx->new(start => 0);
 my $port = $nginx->port;
-my $h2 = HL::Nginx::free_port();
 
 my $http = <<'HTTP';
 log_format calls '$uri|$status|$hyperlight_guest|$hyperlight_outcome';
@@ -51,6 +49,8 @@ hyperlight_guest act {
     timeout 60s;
 }
 
+underscores_in_headers on;
+
 map $http_x_user $mapped {
     default $http_x_user;
 }
@@ -67,10 +67,6 @@ hyperlight_access gate gate;
 location /file { }
 location /proxy/ { proxy_pass http://127.0.0.1:$port/backend/; }
 location /guest { hyperlight_pass act act; }
-location /unbuffered {
-    hyperlight_request_buffering off;
-    hyperlight_pass act act;
-}
 
 location /backend/ {
     hyperlight_access off;
@@ -159,14 +155,7 @@ location /asked { hyperlight_access off; return 200 "here you are"; }
 location /asked-guest { hyperlight_access off; hyperlight_pass act act; }
 SERVER
 
-$nginx->configure(http => $http . <<"HTTP", server => $server);
-underscores_in_headers on;
-
-server {
-    listen 127.0.0.1:$h2 http2;
-    include server.conf;
-}
-HTTP
+$nginx->configure(http => $http, server => $server);
 
 mkdir $nginx->dir . '/html';
 $nginx->write_file("html/$_", 'a file') for qw(file open if limited brief error
@@ -179,9 +168,6 @@ chmod 0644, $nginx->dir . '/users';
 $nginx->start;
 
 my $ada = 'Authorization: Basic YWRhOnB3';
-
-
-my $markers = 0;
 
 
 # The response to a request whose guest does the given things.
@@ -216,30 +202,9 @@ sub backend {
     return \%h;
 }
 
-# The line of the access log that the code adds: "uri|status|...".  A response
-# is read before its line is written, but not after that of the next request.
+# The line of the access log that the code adds: "uri|status|...".
 
-sub logged {
-    my ($code) = @_;
-
-    my $text;
-    my $marker = '/marker/' . $markers++;
-
-    $nginx->get($marker);
-    HL::Nginx::wait_for(sub {
-        $nginx->read_file('access.log') =~ /^\Q$marker\E\|/m });
-
-    my $seen = length $nginx->read_file('access.log');
-
-    $code->();
-
-    HL::Nginx::wait_for(sub {
-        $text = substr $nginx->read_file('access.log'), $seen;
-        return $text =~ /\n/;
-    });
-
-    return (split /\n/, $text)[0];
-}
+sub logged { return $nginx->logged('access.log', @_) }
 
 sub error_line {
     my ($pattern, $name) = @_;
@@ -510,124 +475,6 @@ is(status('/any-deny', 'crash'), 500, 'any: so is a failure');
     is(answer('/delayed', 'status=403;say=no'), '403 no',
        'auth_delay: a body for others');
 }
-
-
-# ---- bodies and connections -----------------------------------------------
-
-my $body = join '', map { sprintf "%07d\n", $_ } 1 .. 100000;
-
-for my $what ('', 'sleep=20', 'ask=/asked', 'work=2') {
-    for my $uri ('/guest', '/unbuffered') {
-        is($nginx->post("$uri?get", $body, "X-Gate: $what")->{body},
-           sum($body), "\"$what\": the body arrives at $uri");
-        is($nginx->request('POST', "$uri?get", body => $body, chunk => 5000,
-                           headers => ["X-Gate: $what"])->{body},
-           sum($body), "\"$what\": and does in chunks");
-    }
-}
-
-{
-    my $client = $nginx->connect;
-
-    for my $what ('', 'sleep=10', 'status=403', 'status=403;say=no',
-                  'sleep=10;status=403;say=no', '')
-    {
-        my $denied = $what =~ /403/ ? 403 : 200;
-
-        $client->request('POST', '/guest?get', body => 'x' x 30000,
-                         headers => ["X-Gate: $what"]);
-        is($client->response->{status}, $denied,
-           "\"$what\": on a connection that is kept");
-    }
-
-    $client->close;
-}
-
-{
-    my $client = $nginx->connect;
-
-    $client->send(join '', map {
-        "GET /guest?say=$_ HTTP/1.1\r\nHost: localhost\r\n"
-        . "X-Gate: sleep=10\r\n\r\n" } 1 .. 3);
-    is(join(' ', map { $client->response->{body} } 1 .. 3), '1 2 3',
-       'pipelined');
-    $client->close;
-}
-
-{
-    my $client = $nginx->connect;
-
-    $client->request('POST', '/guest?get', body => undef,
-                     headers => ['X-Gate: sleep=30', 'Content-Length: 6']);
-    $client->send('abc');
-    select undef, undef, undef, 0.06;
-    $client->send('def');
-    is($client->response->{body}, sum('abcdef'),
-       'a body that comes while the guest sleeps');
-    $client->close;
-}
-
-is(logged(sub {
-       my $client = $nginx->connect;
-
-       $client->request('GET', '/file', headers => ['X-Gate: sleep=5000']);
-       select undef, undef, undef, 0.05;
-       $client->close;
-   }), '/file|499|gate|aborted', 'a client that leaves meanwhile: 499');
-
-is(logged(sub {
-       my $client = $nginx->connect;
-
-       $client->request('GET', '/file',
-                        headers => ['X-Gate: ask=/asked-guest?sleep=5000']);
-       select undef, undef, undef, 0.05;
-       $client->close;
-   }), '/file|499|gate|aborted', 'and while its guest asks another');
-
-# Clients that leave in the middle of anything: nothing is left behind.
-
-{
-    my @what = map { ("sleep=$_", "ask=/asked-guest?sleep=$_",
-                      "sleep=$_;status=403;say=no", "work=$_") } 1 .. 8;
-    my @clients;
-
-    for my $what (@what) {
-        my $client = $nginx->connect;
-
-        $client->request('POST', '/guest?sleep=3,get', body => 'x' x 1000,
-                         headers => ["X-Gate: $what"]);
-        push @clients, $client;
-
-        (shift @clients)->close if @clients > 6;
-    }
-
-    $_->close for @clients;
-
-    is(status('/guest?say=A', 'sleep=1'), 200, 'after clients that left');
-}
-
-my $http2 = HL::Http2->new($h2);
-
-# A status and a body, on a stream of HTTP/2.
-
-sub streamed {
-    my ($what, $method, $uri, %o) = @_;
-
-    my $r = $http2->response($http2->request(
-        $method, $uri, %o,
-        headers => [['x-gate', $what], @{ $o{headers} || [] }]));
-
-    return "$r->{status} $r->{body}";
-}
-
-is(streamed('sleep=20', 'GET', '/file'), '200 a file', 'HTTP/2');
-is(streamed('sleep=20;status=403;say=no', 'GET', '/file'), '403 no',
-   'HTTP/2: denied');
-is(streamed('sleep=20', 'POST', '/guest?get', body => $body),
-   '200 ' . sum($body), 'HTTP/2: a body');
-is(streamed('add=X-User:ada', 'GET', '/proxy/', headers => [['x-user', 'eve']])
-   =~ s/\|.*//sr, '200 ada', 'HTTP/2: a header');
-$http2->close;
 
 
 # ---- variables ------------------------------------------------------------

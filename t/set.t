@@ -89,7 +89,7 @@ HTTP
 
 my $server = <<"SERVER";
 $sets
-access_log late.log late if=\$http_x_late;
+access_log late.log late if=\$http_x_mark;
 access_log access.log calls;
 
 hyperlight_set \$where value same server;
@@ -243,29 +243,7 @@ sub no_value {
     like($lines[0] // '', $why, "$name: it says why");
 }
 
-my $markers = 0;
-
-sub logged {
-    my ($file, $code) = @_;
-
-    my $text;
-    my $marker = '/v/none/' . $markers++;
-
-    $nginx->get($marker, 'X-Late: 1');
-    HL::Nginx::wait_for(sub {
-        $nginx->read_file($file) =~ /^\Q$marker\E\|/m });
-
-    my $seen = length $nginx->read_file($file);
-
-    $code->();
-
-    HL::Nginx::wait_for(sub {
-        $text = substr $nginx->read_file($file), $seen;
-        return $text =~ /\n/;
-    });
-
-    return (split /\n/, $text)[0];
-}
+sub logged { return $nginx->logged(@_) }
 
 
 # ---- results --------------------------------------------------------------
@@ -392,14 +370,14 @@ is(value('/in-if?x=1'), '[location]', 'in "if", those of the location');
 
 # ---- in the log -----------------------------------------------------------
 
-is(logged('late.log', sub { $nginx->get('/v/none', 'X-Late: 1') }),
+is(logged('late.log', sub { $nginx->get('/v/none', 'X-Mark: 1') }),
    '/v/none|late-/v/none', 'in the log phase');
 
 is(logged('late.log', sub {
        my $client = $nginx->connect;
 
        $client->request('GET', '/streams?say=a,flush,sleep=5000',
-                        headers => ['X-Late: 1']);
+                        headers => ['X-Mark: 1']);
        $client->read_until("\r\n\r\n");
        $client->close;
    }), '/streams|late-/streams', 'in the log phase, the client has left');

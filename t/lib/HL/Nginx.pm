@@ -37,6 +37,8 @@ use Time::HiRes qw(sleep time);
 
 use HL::Client;
 
+use parent qw(HL::Logs);
+
 use constant TIMEOUT => 15;
 
 # Whom the workers become, if they are started by root: Debian's choice.
@@ -306,7 +308,7 @@ sub check_configuration {
 
     unlink "$dir/stderr";
 
-    return ($code, map { plain($_) } split /\n/, $text);
+    return ($code, map { HL::Logs::plain($_) } split /\n/, $text);
 }
 
 
@@ -531,60 +533,6 @@ sub post {
 }
 
 
-# ---- the error log --------------------------------------------------------
-
-sub log_text {
-    my ($self) = @_;
-
-    return $self->read_file('error.log');
-}
-
-
-# The lines that match, without time and process.
-
-sub log_lines {
-    my ($self, $pattern) = @_;
-
-    return map { plain($_) } grep { /$pattern/ } split /\n/, $self->log_text;
-}
-
-
-# "[level] message": to a terminal nginx writes in a form of its own, unless
-# its log of last resort is the terminal, too.
-
-sub plain {
-    my ($line) = @_;
-
-    return $line =~ s/^(?:nginx:|\S+ \S+) (\[\w+\]) (?:\d+#\d+: )?/$1 /r;
-}
-
-
-sub wait_log {
-    my ($self, $pattern) = @_;
-
-    return wait_for(sub { $self->log_text =~ $pattern });
-}
-
-
-# Where a test starts to look: what was logged before is cut off.
-
-sub clear_log {
-    my ($self) = @_;
-
-    $self->{log_seen} .= $self->log_text;
-    truncate $self->dir . '/error.log', 0;
-}
-
-
-# Lines that finish() would complain about, and this test provokes.
-
-sub allow {
-    my ($self, $pattern) = @_;
-
-    push @{ $self->{allowed} }, $pattern;
-}
-
-
 # ---- the end --------------------------------------------------------------
 
 sub finish {
@@ -627,28 +575,6 @@ sub check_descriptors {
     }, 5);
 
     is_deeply(\%now, $baseline, $name);
-}
-
-
-sub check_log {
-    my ($self) = @_;
-
-    my @lines = split /\n/, ($self->{log_seen} // '') . $self->log_text
-                            . $self->read_file('stderr');
-
-    my @alarms = grep {
-        my $line = $_;
-        plain($line) =~ /^\[(?:alert|emerg)\]/
-            && !grep { $line =~ $_ } @{ $self->{allowed} };
-    } @lines;
-
-    is_deeply(\@alarms, [], 'no [alert], no [emerg]');
-
-    is_deeply([grep { /Sanitizer|runtime error:/ } @lines], [],
-              'nothing from a sanitizer');
-
-    is_deeply([grep { /open socket #\d+ left in connection/ } @lines], [],
-              'no connection is left behind');
 }
 
 
