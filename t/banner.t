@@ -16,7 +16,7 @@ use Test::More;
 my $nginx = HL::Nginx->new(http => <<'EOT', server => <<'EOT', start => 0);
 hyperlight_guest banner {
     binary guests/banner.elf;
-    allow headers response_headers stream subrequest;
+    allow response_headers stream subrequest;
     init_data banner.html;
     cpu_limit 1s;
 }

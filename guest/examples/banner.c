@@ -8,7 +8,7 @@
  *
  *     hyperlight_guest banner {
  *         binary     banner.elf;
- *         allow      headers response_headers stream subrequest;
+ *         allow      response_headers stream subrequest;
  *         init_data  banner.html;
  *     }
  *

@@ -1,12 +1,13 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * hmac.c: checks the signature of a webhook, as GitHub and others send it:
+ * hmac.c: checks the signature of a webhook, in the form that is usual
+ * (GitHub's, in X-Hub-Signature-256, looks the same):
  *
  *     X-Signature: sha256=HEX
  *
  * HEX being the HMAC-SHA-256 (RFC 2104, FIPS 180-4) of the body.  The answer
- * is 204, or 403.  The key is the guest's init_data, without a newline at its
+ * is 204, or 403.  The key is the guest's init_data, but for a newline at its
  * end.  It is hashed once, when nginx starts a worker: each request starts
  * from the two states that result.
  *

@@ -4,7 +4,7 @@
  * redirect.c: sends old addresses to new ones.  The map is the guest's
  * init_data, a line for each:
  *
- *     # old path, as nginx decodes it; new address; status, 302 if left out
+ *     # old path, as nginx decodes it; new address; 301 or 308, else 302
  *     /blog           https://blog.example.org/  301
  *     /downloads/old  /downloads/
  *

@@ -1,8 +1,9 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * spin.c: a function that never ends.  At the location's time limit the
- * request is answered with 504, and the next one is served.
+ * spin.c: a function that never ends.  When the time that the guest's
+ * cpu_limit gives it is over, the request is answered with 504, and the next
+ * one is served.
  *
  *     hyperlight_pass spin spin;
  */
