@@ -94,9 +94,7 @@ hl_call_http(hl_sandbox_t *sb, const hl_function_t *function,
     hl_abi_view_t    empty;
     hl_abi_input_t  *input;
 
-    if (hl_call_begin(sb, HL_PHASE_HTTP, function, function->name, err)
-        != HL_OK)
-    {
+    if (hl_call_begin(sb, HL_PHASE_HTTP, function, NULL, err) != HL_OK) {
         return err->status;
     }
 
@@ -369,7 +367,11 @@ hl_call_begin(hl_sandbox_t *sb, hl_phase_t phase,
                                  err);
     }
 
-    len = strlen(name);
+    if (function != NULL) {
+        name = function->name;
+    }
+
+    len = name == NULL ? 0 : strlen(name);
 
     if (len == 0 || len > HL_ABI_NAME_MAX) {
         return hl_error_set(err, HL_ERR_ARGUMENT, "a function's name has 1 "

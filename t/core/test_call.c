@@ -248,6 +248,22 @@ room_is_filled_by_the_caller(void **state)
 
 
 static void
+row_of_the_table_needs_no_name(void **state)
+{
+    hl_value_t  value;
+
+    (void) state;
+
+    value = test_int(7);
+
+    assert_ok(hl_call_typed(test_sb, test_function("EchoInt"), NULL,
+                            HL_TYPE_INT, &value, 1, NULL, &test_err));
+    assert_ok(hl_sandbox_finish(test_sb, TEST_LONG, &test_err));
+    assert_int_equal(hl_call_result(test_sb)->v.i32, 7);
+}
+
+
+static void
 scalar_has_no_room(void **state)
 {
     int         there;
@@ -496,6 +512,7 @@ main(void)
         test_sandbox(bytes_come_back_with_their_nuls),
         test_sandbox(void_is_a_result),
         test_sandbox(eleven_parameters_of_all_types_arrive_in_order),
+        test_sandbox(row_of_the_table_needs_no_name),
         test_sandbox(room_is_filled_by_the_caller),
         test_sandbox(scalar_has_no_room),
         test_sandbox(string_argument_is_checked),
