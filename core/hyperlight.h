@@ -16,8 +16,13 @@
  * that failed is poisoned: only restore or destroy are possible then.
  *
  * Unless said otherwise: functions that can fail return a status and fill
- * the caller's error record, which may not be NULL; strings are copied;
- * nothing here prints, exits, or starts a thread.  An object belongs to the
+ * the caller's error record, which may not be NULL, and set what they hand
+ * out through a pointer with HL_OK only; an object is the caller's then, until
+ * it is destroyed or released.  Strings are copied; sizes are in bytes, times
+ * in nanoseconds.  Any function that needs memory or the kernel may fail with
+ * HL_ERR_SYSTEM; with HL_ERR_ARGUMENT, HL_ERR_POISONED, HL_ERR_UNRECOVERABLE
+ * if the sandbox's state does not allow it, and nothing is changed then.
+ * Nothing here prints, exits, or starts a thread.  An object belongs to the
  * thread that made it and, but for hl_guest_t, to the process: KVM refuses
  * a VM after fork (KVM API, 4.2, "EIO").  No function is safe in a signal
  * handler.
@@ -41,7 +46,7 @@ extern "C" {
 
 #define HL_VERSION  "0.1.0"
 
-/* Of the library that is linked; hl_build() adds compiler and ABI. */
+/* Of the library that is linked, static; hl_build() adds compiler and ABI. */
 const char *hl_version(void);
 const char *hl_build(void);
 
@@ -116,7 +121,8 @@ typedef struct hl_snapshot_s  hl_snapshot_t;
 
 /*
  * Reads the file into a sealed memfd and validates it: ELF64, x86-64, static
- * or static PIE, built by hlcc.  The guest may be used in forked children.
+ * or static PIE, built by hlcc.  HL_ERR_GUEST_FILE names the file and says
+ * what is wrong with it.  The guest may be used in forked children.
  */
 hl_status_t hl_guest_open(hl_guest_t **guest, const char *path,
     hl_error_t *err);
@@ -136,8 +142,9 @@ void hl_guest_destroy(hl_guest_t *guest);
 #endif
 
 /*
- * Opens the device, O_CLOEXEC, and checks that KVM has what is needed; a
- * missing capability is named.  *fd may be inherited over fork.
+ * Opens the device, O_CLOEXEC, and checks that KVM has what is needed.
+ * HL_ERR_NO_KVM: it is not there, not permitted, or lacks a capability, which
+ * is named.  *fd is the caller's to close, and may be inherited over fork.
  */
 hl_status_t hl_kvm_open(int *fd, const char *path, hl_error_t *err);
 
@@ -153,9 +160,10 @@ hl_status_t hl_kvm_open(int *fd, const char *path, hl_error_t *err);
 bool hl_kvm_vmscape(const char *path, char *text, size_t size);
 
 /*
- * "kvm_fd" stays the caller's and must outlive the host.  "signo" is a
- * real-time signal that nobody handles yet (else HL_ERR_ARGUMENT); it is
- * owned from now on, sent to this thread only, and must not be blocked.
+ * For the calling thread.  "kvm_fd" stays the caller's and must outlive the
+ * host.  "signo" is a real-time signal that nobody handles yet (else
+ * HL_ERR_ARGUMENT); it is owned from now on, sent to this thread only, and
+ * must not be blocked.
  */
 hl_status_t hl_host_create(hl_host_t **host, int kvm_fd, int signo,
     hl_error_t *err);
@@ -173,6 +181,7 @@ void hl_host_idle(hl_host_t *host);
 
 /* ---- values and host functions ----------------------------------------- */
 
+/* "type" says which member counts; Void has none. */
 typedef struct {
     hl_type_t  type;
 
@@ -205,6 +214,8 @@ typedef struct {
 typedef hl_status_t (*hl_host_function_pt)(void *data,
     const hl_value_t *args, size_t n, hl_value_t *result, hl_error_t *err);
 
+/* The name has 1 to HL_ABI_NAME_MAX bytes; of two with one name the first is
+ * called. */
 typedef struct {
     const char           *name;
     hl_type_t             result;
@@ -216,8 +227,8 @@ typedef struct {
 
 /*
  * The same by a number, bytes in and bytes out: for an SDK of the embedder's
- * own.  Numbers from 0x10000 on.  The bytes of *result, VecBytes by now, are
- * copied at once after it returned.
+ * own.  Numbers from HL_RAW_ID_MIN on.  The bytes of *result, VecBytes by now,
+ * are copied at once after it returned.
  */
 typedef hl_status_t (*hl_raw_host_function_pt)(void *data, const void *in,
     size_t len, hl_value_t *result, hl_error_t *err);
@@ -374,18 +385,23 @@ void hl_config_init(hl_config_t *config);
  */
 hl_status_t hl_config_check(const hl_config_t *config, hl_error_t *err);
 
-/* What hl_sandbox_memory() of its sandboxes will be; "config" is checked. */
+/* What hl_sandbox_memory() of its sandboxes will be.  "config" is checked. */
 hl_status_t hl_guest_memory(const hl_guest_t *guest,
     const hl_config_t *config, size_t *memory, size_t *shared,
     hl_error_t *err);
 
-/* Lays the guest out in memory; no VM yet. */
+/*
+ * Lays the guest out in memory; no VM yet.  Fails as hl_config_check() does;
+ * HL_ERR_GUEST_FILE, HL_ERR_ARGUMENT: of config->files, one cannot be read,
+ * or is mapped where something is.
+ */
 hl_status_t hl_sandbox_create(hl_sandbox_t **sb, hl_host_t *host,
     const hl_guest_t *guest, const hl_config_t *config, hl_error_t *err);
 
 /*
  * Makes the VM and runs the guest's initialisation to its first park, in at
- * most "timeout_ns".  Failed: only destroy is left.
+ * most "timeout_ns".  HL_ERR_INIT says how the guest failed, or that it took
+ * too long.  Failed: only destroy is left.
  */
 hl_status_t hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns,
     hl_error_t *err);
@@ -424,8 +440,8 @@ size_t hl_sandbox_memory(const hl_sandbox_t *sb, size_t *shared);
 
 /*
  * A number that the host keeps and the guest reads, hl_guest_counter(): the
- * host's value counts, no guest can change it, and no restore does.  It goes
- * with the sandbox.
+ * host's value counts, no guest can change it, and no restore does.  It is the
+ * sandbox's, and goes with it.
  */
 typedef struct hl_counter_s  hl_counter_t;
 
@@ -451,6 +467,8 @@ typedef struct hl_interrupt_s  hl_interrupt_t;
 /* In the sandbox's thread.  Every call gives a new hold on the same handle. */
 hl_status_t hl_interrupt_create(hl_interrupt_t **interrupt, hl_sandbox_t *sb,
     hl_error_t *err);
+
+/* NULL is ignored. */
 void hl_interrupt_release(hl_interrupt_t *interrupt);
 
 /*
@@ -466,6 +484,7 @@ bool hl_interrupt_dropped(const hl_interrupt_t *interrupt);
 
 /* ---- function table ---------------------------------------------------- */
 
+/* Of an HTTP function, result and parameters say nothing. */
 typedef struct {
     const char          *name;
     hl_function_kind_t   kind;
@@ -475,8 +494,9 @@ typedef struct {
 } hl_function_t;
 
 /*
- * As published at the first park.  The table is owned by the sandbox, its
- * snapshots and those that come from them, and the same for all of these.
+ * As published at the first park; none before it.  The table is owned by the
+ * sandbox, its snapshots and those that come from them, and the same for all
+ * of these.
  */
 const hl_function_t *hl_sandbox_functions(const hl_sandbox_t *sb,
     size_t *count);
@@ -491,6 +511,8 @@ const hl_function_t *hl_sandbox_function(const hl_sandbox_t *sb,
 /*
  * Begins a typed call in a ready sandbox.  "function" is the table's row or
  * NULL, "name" counts then (Hyperlight's guests dispatch unknown names).
+ * "result" is what the caller expects.  HL_ERR_TOO_LARGE: the arguments have
+ * no room in the input; HL_ERR_STRING, as by hl_check_string().
  * An argument of String or VecBytes with data NULL and len > 0 is left out
  * and its room is handed back in rooms[i], for the caller to fill before it
  * runs the guest; "rooms" may be NULL otherwise.
@@ -499,7 +521,8 @@ hl_status_t hl_call_typed(hl_sandbox_t *sb, const hl_function_t *function,
     const char *name, hl_type_t result, const hl_value_t *args, size_t n,
     void **rooms, hl_error_t *err);
 
-/* Checks what was filled into a String's room: UTF-8, no NUL. */
+/* Checks what was filled into a String's room: HL_ERR_STRING unless it is
+ * UTF-8 without a NUL. */
 hl_status_t hl_check_string(const void *data, size_t len, hl_error_t *err);
 
 
@@ -514,8 +537,9 @@ typedef enum {
 /*
  * Begins an HTTP call: then fields, then headers, then the original response,
  * if it is to be filtered, then the body, each at most once but for headers,
- * then hl_sandbox_run().  What is not given is empty.  If one of them fails,
- * hl_call_cancel().
+ * then hl_sandbox_run().  What is not given is empty.  All but the body is
+ * copied, into the room for headers: HL_ERR_METADATA_TOO_LARGE.  If one of
+ * them fails, hl_call_cancel().
  */
 hl_status_t hl_call_http(hl_sandbox_t *sb, const hl_function_t *function,
     hl_error_t *err);
@@ -531,7 +555,8 @@ hl_status_t hl_call_http_original(hl_sandbox_t *sb, uint32_t status,
 hl_status_t hl_call_http_original_header(hl_sandbox_t *sb, const void *name,
     size_t name_len, const void *value, size_t value_len, hl_error_t *err);
 
-/* *room: "len" bytes in guest memory to fill before hl_sandbox_run(). */
+/* *room: "len" bytes in guest memory to fill before hl_sandbox_run().
+ * HL_ERR_TOO_LARGE: the rest of the input is smaller. */
 hl_status_t hl_call_http_body(hl_sandbox_t *sb, size_t len, void **room,
     hl_error_t *err);
 
@@ -629,8 +654,9 @@ char *hl_call_where(const hl_sandbox_t *sb, char *buf, size_t size);
 /* ---- snapshot and restore ---------------------------------------------- */
 
 /*
- * Freezes a ready sandbox.  The snapshot is counted: sandboxes that come
- * from it or were restored to it hold it too.
+ * Freezes a ready sandbox, which stays ready; if this fails it may be
+ * unrecoverable.  The snapshot is counted: sandboxes that come from it or were
+ * restored to it hold it too.
  */
 hl_status_t hl_snapshot_create(hl_snapshot_t **snapshot, hl_sandbox_t *sb,
     hl_error_t *err);
@@ -655,6 +681,7 @@ hl_status_t hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
     hl_error_t *err);
 
 
+/* Since the sandbox was made. */
 typedef struct {
     uint64_t  calls;
     uint64_t  runs;             /* KVM_RUN */
@@ -667,6 +694,7 @@ typedef struct {
     uint64_t  rebuilds;         /* of the VM, after an unexpected exit */
 } hl_stats_t;
 
+/* The sandbox's own, and always up to date. */
 const hl_stats_t *hl_sandbox_stats(const hl_sandbox_t *sb);
 
 

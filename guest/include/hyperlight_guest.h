@@ -53,7 +53,7 @@ typedef enum {
 } hl_ErrorCode;
 
 
-/* In C++ an enum and a typedef cannot have one name. */
+/* Of a line of the log.  In C++ an enum and a typedef cannot have one name. */
 #ifdef __cplusplus
 enum {
 #else
@@ -69,6 +69,7 @@ enum hl_Level {
 typedef uintptr_t  hl_Level;
 
 
+/* The members of hl_ParameterValue. */
 typedef enum {
     hl_ParameterType_Int,
     hl_ParameterType_UInt,
@@ -104,6 +105,7 @@ typedef struct {
 } hl_Vec;
 
 
+/* A hl_ParameterType says which member counts. */
 typedef union {
     int32_t    Int;
     uint32_t   UInt;
@@ -352,8 +354,8 @@ uint64_t hl_guest_counter(void);
 /*
  * Sleeps outside of the guest: costs no CPU time, and other guests of the
  * host run meanwhile; the call's limit on wall time goes on.  Returns 0; or
- * -1, errno ENOSYS, if the host does not offer it, and during
- * initialisation.
+ * -1, errno ENOSYS, if the host does not offer it or does not allow it, and
+ * during initialisation; hl_host_error() tells it in words.
  */
 int hl_sleep(uint32_t milliseconds);
 

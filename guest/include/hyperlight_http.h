@@ -108,7 +108,8 @@ hl_http_view_t hl_http_header(const hl_http_request_t *req, const char *name);
  * A variable of the server, "host" for $host, of those that it lets the guest
  * read.  Works in typed functions too.  The value is a copy that lives as
  * long as the call; data is NULL, errno ENOENT: it is not set; EPERM: the
- * guest may not read it, and hl_host_error() says so.  Costs an exit.
+ * guest may not read it, and hl_host_error() says so; EMSGSIZE: the name does
+ * not fit into the host's "output".  Costs an exit.
  */
 hl_http_view_t hl_http_variable(const char *name);
 
@@ -194,7 +195,8 @@ int hl_http_vprintf(hl_http_response_t *resp, const char *fmt, va_list args)
  * be changed, and a guest that fails leaves the client with a part of it.
  * Without it, the whole body has to fit into the host's "output".
  *
- * Returns 0; or -1, errno ENOSYS, if the host sends whole responses only.
+ * Returns 0; or -1, errno ENOSYS, if the host sends whole responses only, or
+ * does not allow it.
  */
 int hl_http_flush(hl_http_response_t *resp);
 
@@ -222,6 +224,7 @@ typedef struct hl_http_subrequest_s  hl_http_subrequest_t;
 hl_http_subrequest_t *hl_http_subrequest(const char *method,
     const char *uri, const char *content_type, const void *body, size_t len);
 
+/* As the location gives it. */
 unsigned hl_http_subrequest_status(const hl_http_subrequest_t *sub);
 
 /* As those of a request; valid until it is closed. */
