@@ -1,7 +1,17 @@
-# libhyperlight, and its unit tests.
+# Copyright (C) the Hyperlight for nginx authors
+#
+# core.mk: libhyperlight.
+#
+#     core            $(B)/libhyperlight.a
+#
+# Its unit tests: t/core/core-test.mk.
 
 B        ?= $(CURDIR)/build
-CC       ?= gcc
+
+# Unless the user names one: make's own default is cc, whatever that is.
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 
 # Errors in "make lint" only: a newer compiler must not break a build.
 # CORE_CFLAGS is for sanitizers and the like.

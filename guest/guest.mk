@@ -164,7 +164,8 @@ $(B)/testguests/sdk/%.elf: $(GUEST)/testguests/sdk/%.cc $(guest_link) \
 
 
 # Rust, where there is a rustc with core for this machine.  Nothing in the
-# library of it asks for hyperlight_main(), hence -u.
+# library of it asks for hyperlight_main(), hence -u.  Without MAKEFLAGS rustc
+# looks for no jobserver, which make has not given to it.
 
 RUSTC ?= rustc
 
@@ -177,7 +178,7 @@ endif
 
 $(B)/guest/examples/lib%.a: $(GUEST)/examples/%.rs
 	@mkdir -p $(@D)
-	$(RUSTC) --edition 2021 --crate-type staticlib -O \
+	MAKEFLAGS= $(RUSTC) --edition 2021 --crate-type staticlib -O \
 	    -C panic=abort -C relocation-model=static \
 	    -C force-frame-pointers=yes -o $@ $<
 

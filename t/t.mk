@@ -1,4 +1,6 @@
-# The tests of t/: a real nginx for each file, see t/lib/HL/Nginx.pm.
+# Copyright (C) the Hyperlight for nginx authors
+#
+# t.mk: the tests of t/: a real nginx for each file, see t/lib/HL/Nginx.pm.
 #
 #     make prove                      all of them
 #     make prove T=t/body.t           one

@@ -1,4 +1,6 @@
-# What a request costs on this machine: "make bench".
+# Copyright (C) the Hyperlight for nginx authors
+#
+# bench.mk: what a request costs on this machine: "make bench".
 
 bench_programs := $(addprefix $(B)/bench/,core-bench http-load cgi)
 bench_guests := $(B)/bench/large.elf $(B)/bench/small.elf
