@@ -12,6 +12,10 @@
 #include "hl_sandbox.h"
 
 
+/* No slice's deadline is looked at while they are taken. */
+#define HL_OUTPUT_RECORDS_MAX  65536
+
+
 typedef hl_status_t (*hl_output_pt)(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 
@@ -47,40 +51,32 @@ static hl_status_t hl_output_metric(hl_sandbox_t *sb, hl_cursor_t *record,
 static hl_status_t hl_output_malformed(hl_error_t *err, const char *what);
 
 
-/* No slice's deadline is looked at while they are taken. */
-#define HL_OUTPUT_RECORDS_MAX  65536
-
-#define HL_PHASE_CALL  (HL_PHASE_TYPED|HL_PHASE_HTTP)
-#define HL_PHASE_ANY   (HL_PHASE_INIT|HL_PHASE_CALL)
-
-
-/* Indexed by type.  "hypercall": where it must be the last record. */
+/* By type.  "hypercall": where it must be the last record. */
 static const struct {
     unsigned       phases;
     uint32_t       hypercall;
     hl_output_pt   take;
 } hl_output_types[] = {
-    { 0, 0, NULL },
-    { HL_PHASE_INIT, 0, hl_output_function },
-    { HL_PHASE_ANY, 0, hl_output_log },
-    { HL_PHASE_ANY, 0, hl_output_print },
-    { HL_PHASE_HTTP, 0, hl_output_status },
-    { HL_PHASE_HTTP, 0, hl_output_header },
-    { HL_PHASE_HTTP, 0, hl_output_body },
-    { HL_PHASE_TYPED, HL_HYPERCALL_PARK, hl_output_result },
-    { HL_PHASE_CALL, HL_HYPERCALL_PARK, hl_output_guest_error },
-    { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_call },
-    { HL_PHASE_ANY, HL_HYPERCALL_ABORT, hl_output_abort },
-    { HL_PHASE_ANY, 0, hl_output_handler },
-    { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_raw_call },
-    { HL_PHASE_ANY, 0, hl_output_metric },
-    { HL_PHASE_HTTP, 0, hl_output_remove_header }
+    [HL_REC_FUNCTION] = { HL_PHASE_INIT, 0, hl_output_function },
+    [HL_REC_LOG] = { HL_PHASE_ANY, 0, hl_output_log },
+    [HL_REC_PRINT] = { HL_PHASE_ANY, 0, hl_output_print },
+    [HL_REC_STATUS] = { HL_PHASE_HTTP, 0, hl_output_status },
+    [HL_REC_HEADER] = { HL_PHASE_HTTP, 0, hl_output_header },
+    [HL_REC_BODY] = { HL_PHASE_HTTP, 0, hl_output_body },
+    [HL_REC_RESULT] =
+        { HL_PHASE_TYPED, HL_HYPERCALL_PARK, hl_output_result },
+    [HL_REC_ERROR] =
+        { HL_PHASE_CALL, HL_HYPERCALL_PARK, hl_output_guest_error },
+    [HL_REC_CALL] = { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_call },
+    [HL_REC_ABORT] = { HL_PHASE_ANY, HL_HYPERCALL_ABORT, hl_output_abort },
+    [HL_REC_HANDLER] = { HL_PHASE_ANY, 0, hl_output_handler },
+    [HL_REC_RAW_CALL] =
+        { HL_PHASE_ANY, HL_HYPERCALL_CALL, hl_hostfn_raw_call },
+    [HL_REC_METRIC] = { HL_PHASE_ANY, 0, hl_output_metric },
+    [HL_REC_REMOVE_HEADER] = { HL_PHASE_HTTP, 0, hl_output_remove_header }
 };
 
 #define HL_OUTPUT_TYPES  (sizeof(hl_output_types) / sizeof(hl_output_types[0]))
-
-_Static_assert(HL_OUTPUT_TYPES == HL_REC_REMOVE_HEADER + 1,
-               "a row for each record type");
 
 
 hl_status_t
@@ -236,7 +232,7 @@ hl_output_record(hl_sandbox_t *sb, uint32_t hypercall, hl_cursor_t *records,
     hl_cursor_skip(records, hl_abi_padded((size_t) head.size) - head.size);
     *last = head.type;
 
-    if (head.type == 0 || head.type >= HL_OUTPUT_TYPES
+    if (head.type >= HL_OUTPUT_TYPES
         || !(hl_output_types[head.type].phases & (unsigned) sb->phase)
         || (hl_output_types[head.type].hypercall != 0
             && (hl_output_types[head.type].hypercall != hypercall

@@ -21,6 +21,9 @@ typedef enum {
     HL_PHASE_HTTP = 4
 } hl_phase_t;
 
+#define HL_PHASE_CALL  (HL_PHASE_TYPED|HL_PHASE_HTTP)
+#define HL_PHASE_ANY   (HL_PHASE_INIT|HL_PHASE_CALL)
+
 
 /* The parts of an HTTP call come in this order. */
 typedef enum {

@@ -12,11 +12,9 @@
 #include "hl_sandbox.h"
 
 
-#define HL_PHASE_CALL  (HL_PHASE_TYPED|HL_PHASE_HTTP)
-
 /* When it may be called; indexed by number. */
 static const unsigned  hl_service_phases[] = {
-    [HL_RAW_SLEEP] = HL_PHASE_INIT|HL_PHASE_CALL,
+    [HL_RAW_SLEEP] = HL_PHASE_ANY,
     [HL_RAW_FLUSH] = HL_PHASE_HTTP,
     [HL_RAW_READ_BODY] = HL_PHASE_HTTP,
     [HL_RAW_SUBREQUEST] = HL_PHASE_CALL,
