@@ -44,6 +44,30 @@ delete @ENV{qw(MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL)};
 
 # ---- DESTDIR --------------------------------------------------------------
 
+# picolibc, if it is built by then, is for the build folder: what its build
+# would install there is told by a ninja that does nothing else.
+{
+    mkdir $_ or die "$_: $!" for "$dir/bin", "$dir/picolibc";
+
+    my %tools = (meson => 'exit 0', ninja => <<'EOT');
+dir=${2%/obj}
+mkdir -p "$dir/sdk/include"
+printf '%s' "${DESTDIR-none}" > "$dir/destdir"
+EOT
+
+    for my $tool (keys %tools) {
+        open my $file, '>', "$dir/bin/$tool" or die "$dir/bin/$tool: $!";
+        print {$file} "#!/bin/sh\n$tools{$tool}\n";
+        close $file or die "$dir/bin/$tool: $!";
+        chmod 0755, "$dir/bin/$tool" or die "$dir/bin/$tool: $!";
+    }
+
+    run("DESTDIR=$dir/nowhere PATH=$dir/bin:\$PATH "
+        . "$top/guest/picolibc/build $dir/picolibc", 'picolibc is built');
+    is(run("cat $dir/picolibc/destdir", 'and'), 'none',
+       'without the DESTDIR of an installation');
+}
+
 my $root = "$dir/root";
 
 unlike(install("install DESTDIR=$root PREFIX=/opt/hl", 'make install'),

@@ -157,7 +157,7 @@ delete @ENV{qw(MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL)};
 run("make -C $top -f guest/guest.mk B=$build DESTDIR=$destdir "
     . 'PREFIX=/opt/hl guest-install', 'make guest-install');
 
-rename "$destdir/opt/hl", $prefix or BAIL_OUT("rename: $!");
+rename "$destdir/opt/hl", $prefix or die "rename: $!";
 
 my $flags = '-O2 -Wall -Wextra -Werror';
 
