@@ -329,7 +329,14 @@ $nginx = HL::Nginx->new(workers => 2, http => $http, server => $server);
     ok(HL::Nginx::wait_for(sub { status()->{single}{sandboxes}{in_use} == 1 }),
        'a worker is busy');
 
-    my ($victim) = grep { is_busy($_) } $nginx->workers;
+    # the one that computes: the other one only waits by now
+    my %before = map { $_ => ticks($_) } $nginx->workers;
+    my $victim;
+
+    ok(HL::Nginx::wait_for(sub {
+           ($victim) = grep { ticks($_) - $before{$_} > 10 } keys %before;
+           return $victim;
+       }), 'and is found');
 
     $nginx->allow(qr/\[alert\] .*worker process $victim exited on signal 9/);
     kill 'KILL', $victim;
@@ -350,21 +357,15 @@ $nginx = HL::Nginx->new(workers => 2, http => $http, server => $server);
 }
 
 
-# The one that has used some CPU in the last while.
+# The CPU time of a process, in clock ticks.
 
-sub is_busy {
+sub ticks {
     my ($pid) = @_;
 
-    my $ticks = sub {
-        open my $file, '<', "/proc/$pid/stat" or return 0;
-        my @fields = split / /, (<$file> =~ s/.*\) //r);
-        return $fields[11] + $fields[12];
-    };
+    open my $file, '<', "/proc/$pid/stat" or return 0;
+    my @fields = split / /, (<$file> =~ s/.*\) //r);
 
-    my $before = $ticks->();
-    sleep 0.2;
-
-    return $ticks->() - $before > 5;
+    return $fields[11] + $fields[12];
 }
 
 
