@@ -14,7 +14,6 @@ use lib "$FindBin::Bin/lib";
 use HL::Nginx;
 use HL::Status;
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $http = <<'EOT';
 hyperlight_guest hello {

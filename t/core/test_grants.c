@@ -436,5 +436,6 @@ main(void)
         test_plain(system_says_whether_it_is_vulnerable)
     };
 
-    return cmocka_run_group_tests(tests, test_group_host, test_group_end);
+    return cmocka_run_group_tests_name("grants", tests, test_group_host,
+                                       test_group_end);
 }
