@@ -24,7 +24,8 @@ sub json {
 }
 
 
-# Until the guest has so many sandboxes that serve calls: whether it came to it.
+# Until the guest has so many sandboxes that serve calls: whether it came to
+# that.
 
 sub wait_in_use {
     my ($nginx, $guest, $n) = @_;
