@@ -206,7 +206,7 @@ ngx_http_hyperlight_begin_typed(ngx_http_hyperlight_ctx_t *ctx,
         arg.v.bytes.len = ngx_http_hyperlight_body_size(ctx->request);
     }
 
-    if (hl_call_typed(ctx->sandbox, function, function->name, function->result,
+    if (hl_call_typed(ctx->sandbox, function, NULL, function->result,
                       &arg, function->param_count, &room, &err)
         != HL_OK)
     {

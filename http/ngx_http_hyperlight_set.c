@@ -363,7 +363,7 @@ ngx_http_hyperlight_set_begin(ngx_http_hyperlight_ctx_t *ctx,
         args[i].v.bytes.len = ctx->args[i].len;
     }
 
-    if (hl_call_typed(ctx->sandbox, function, function->name, function->result,
+    if (hl_call_typed(ctx->sandbox, function, NULL, function->result,
                       args, ctx->nargs, NULL, &err)
         != HL_OK)
     {
