@@ -51,6 +51,8 @@ static bool hl_elf_inside(const hl_elf_t *elf, uint64_t gva, uint64_t len,
     bool in_file, const hl_segment_t **segment);
 static hl_status_t hl_elf_refuse(hl_elf_file_t *f, const char *why,
     hl_error_t *err);
+static hl_status_t hl_elf_unreadable(hl_elf_file_t *f,
+    const GElf_Phdr *phdr, const char *what, hl_error_t *err);
 
 
 hl_status_t
@@ -354,7 +356,7 @@ hl_elf_note(hl_elf_file_t *f, const GElf_Phdr *phdr, hl_error_t *err)
     data = elf_getdata_rawchunk(f->handle, (int64_t) phdr->p_offset,
                                 phdr->p_filesz, ELF_T_NHDR);
     if (data == NULL) {
-        return hl_elf_refuse(f, "is truncated: notes", err);
+        return hl_elf_unreadable(f, phdr, "notes", err);
     }
 
     for (pos = 0; pos < data->d_size; pos = next) {
@@ -402,7 +404,7 @@ hl_elf_dynamic(hl_elf_file_t *f, const GElf_Phdr *phdr, hl_error_t *err)
     data = elf_getdata_rawchunk(f->handle, (int64_t) phdr->p_offset,
                                 phdr->p_filesz, ELF_T_DYN);
     if (data == NULL) {
-        return hl_elf_refuse(f, "is truncated: dynamic section", err);
+        return hl_elf_unreadable(f, phdr, "dynamic section", err);
     }
 
     rela = 0;
@@ -523,4 +525,23 @@ static hl_status_t
 hl_elf_refuse(hl_elf_file_t *f, const char *why, hl_error_t *err)
 {
     return hl_error_set(err, HL_ERR_GUEST_FILE, "\"%s\" %s", f->name, why);
+}
+
+
+/* What libelf could not read is not there, or libelf has no memory. */
+static hl_status_t
+hl_elf_unreadable(hl_elf_file_t *f, const GElf_Phdr *phdr, const char *what,
+    hl_error_t *err)
+{
+    uint64_t  end;
+
+    if (__builtin_add_overflow(phdr->p_offset, phdr->p_filesz, &end)
+        || end > f->size)
+    {
+        return hl_error_set(err, HL_ERR_GUEST_FILE,
+                            "\"%s\" is truncated: %s", f->name, what);
+    }
+
+    return hl_error_set(err, HL_ERR_GUEST_FILE, "\"%s\" cannot be read, its "
+                        "%s: %s", f->name, what, elf_errmsg(-1));
 }

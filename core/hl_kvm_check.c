@@ -153,7 +153,10 @@ hl_kvm_check_parked(hl_vm_t *vm, const hl_vcpu_state_t *state,
     vm->host->platform->settle(vm);
 
     if (hl_kvm_state_save(vm, &now, err) != HL_OK) {
-        err->status = HL_ERR_INEXACT;
+        if (err->status == HL_ERR_PROTOCOL) {
+            err->status = HL_ERR_INEXACT;
+        }
+
         return err->status;
     }
 

@@ -101,6 +101,14 @@ hl_sandbox_evolve(hl_sandbox_t *sb, uint64_t timeout_ns, hl_error_t *err)
         hl_where_append(sb, &why);
     }
 
+    if (stop == HL_STOP_FAILED && why.status == HL_ERR_SYSTEM) {
+
+        /* the host's want of memory: it may be over the next time */
+
+        *err = why;
+        return err->status;
+    }
+
     if (stop != HL_STOP_DONE) {
         (void) hl_error_set(err, HL_ERR_INIT, "the guest's initialisation "
                             "failed: %.470s", why.text);

@@ -116,6 +116,7 @@ hl_timer_create(hl_timer_t *timer, int signo, hl_error_t *err)
     if (timer_create(CLOCK_MONOTONIC, &ev, &timer->id) == -1) {
         (void) hl_error_system(err, errno, "timer_create()");
         (void) sigaction(signo, &old, NULL);
+        hl_timers[signo] = NULL;
         return err->status;
     }
 

@@ -162,6 +162,26 @@ test_descriptors(void)
 }
 
 
+size_t
+test_mappings(void)
+{
+    int      c;
+    FILE    *maps;
+    size_t   n;
+
+    maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+
+    for (n = 0; (c = fgetc(maps)) != EOF; n += c == '\n') {
+        /* void */
+    }
+
+    (void) fclose(maps);
+
+    return n;
+}
+
+
 /* ---- guests and sandboxes ---------------------------------------------- */
 
 void

@@ -64,6 +64,7 @@ int test_close(void **state);
 
 /* How many are open: what leaks one has more of them in the end. */
 size_t test_descriptors(void);
+size_t test_mappings(void);
 
 
 /* ---- guests and sandboxes ---------------------------------------------- */
