@@ -94,14 +94,8 @@ hl_kvm_create(hl_vm_t **vm, hl_host_t *host, const hl_image_t *image,
 static hl_status_t
 hl_kvm_open_vm(hl_vm_t *vm, hl_error_t *err)
 {
-    /* a signal may interrupt it; it is not restarted by the kernel */
-
-    do {
-        vm->vm_fd = ioctl(vm->host->kvm.fd, KVM_CREATE_VM, 0);
-    } while (vm->vm_fd == -1 && errno == EINTR);
-
-    if (vm->vm_fd == -1) {
-        return hl_error_system(err, errno, "ioctl(KVM_CREATE_VM)");
+    if (hl_kvm_create_vm(&vm->host->kvm, &vm->vm_fd, err) != HL_OK) {
+        return err->status;
     }
 
     if (hl_kvm_confine(vm, err) != HL_OK

@@ -52,6 +52,9 @@ struct hl_vcpu_state_s {
 hl_status_t hl_kvm_init(hl_kvm_t *kvm, int fd, hl_error_t *err);
 void hl_kvm_free(hl_kvm_t *kvm);
 
+/* O_CLOEXEC, as KVM makes it. */
+hl_status_t hl_kvm_create_vm(const hl_kvm_t *kvm, int *fd, hl_error_t *err);
+
 
 /* hl_kvm_tsc.c: learns the vCPU's time-stamp counter. */
 hl_status_t hl_kvm_tsc_init(hl_vm_t *vm, hl_error_t *err);

@@ -1,12 +1,13 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * hl_kvm_device.c: /dev/kvm: opens it, checks what this KVM can do, and
- * learns what its guests are offered.
+ * hl_kvm_device.c: /dev/kvm: opens it, checks what this KVM can do, learns
+ * what its guests are offered, and makes VMs.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -175,6 +176,37 @@ hl_kvm_init(hl_kvm_t *kvm, int fd, hl_error_t *err)
                     | ((row->ebx & (1u << 20)) ? HL_CR4_SMAP : 0)
                     | ((row->ecx & (1u << 2)) ? HL_CR4_UMIP : 0);
     }
+
+    return HL_OK;
+}
+
+
+/*
+ * The kernel looks for a signal at each mapping of the process, and starts
+ * from nothing after one.  With many mappings and many signals it would never
+ * come to its end: they have to wait.
+ */
+hl_status_t
+hl_kvm_create_vm(const hl_kvm_t *kvm, int *fd, hl_error_t *err)
+{
+    int       f, errnum;
+    sigset_t  all, old;
+
+    (void) sigfillset(&all);
+    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
+
+    do {
+        f = ioctl(kvm->fd, KVM_CREATE_VM, 0);
+        errnum = errno;
+    } while (f == -1 && errnum == EINTR);
+
+    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+
+    if (f == -1) {
+        return hl_error_system(err, errnum, "ioctl(KVM_CREATE_VM)");
+    }
+
+    *fd = f;
 
     return HL_OK;
 }
