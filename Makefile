@@ -170,7 +170,8 @@ lint-core lint-guests guest-warnings tools-warnings module-lint: \
     | $(PACKAGES) $(LINT_PACKAGES)
 
 lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c \
-                                t/bench/compare/*.c t/cost/*.c) \
+                                t/bench/compare/*.c t/cost/*.c \
+                                t/outage/*.c) \
                      $(fuzz_lint)
 lint-core:
 	@set -e; for cc in gcc clang; do \

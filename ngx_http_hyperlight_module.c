@@ -239,6 +239,7 @@ ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf)
      *
      *     hmcf->first = NULL;
      *     hmcf->filters = 0;
+     *     hmcf->own = NULL;
      *     hmcf->worker = NULL;
      */
 
@@ -342,7 +343,7 @@ ngx_http_hyperlight_open_kvm(ngx_conf_t *cf,
 
     hmcf->kvm_fd = fd;
 
-    return NGX_CONF_OK;
+    return ngx_http_hyperlight_worker_create(cf, hmcf);
 }
 
 

@@ -67,6 +67,7 @@ typedef struct {
     u_char                           *memory_file;
     ngx_uint_t                        memory_line;
     ngx_fd_t                          kvm_fd;
+    ngx_http_hyperlight_worker_t     *own;        /* NULL without KVM */
     ngx_http_hyperlight_worker_t     *worker;     /* NULL in the master */
 } ngx_http_hyperlight_main_conf_t;
 

@@ -74,6 +74,8 @@ struct ngx_http_hyperlight_worker_s {
 
 /* a worker */
 
+char *ngx_http_hyperlight_worker_create(ngx_conf_t *cf,
+    ngx_http_hyperlight_main_conf_t *hmcf);
 void ngx_http_hyperlight_worker_start(ngx_http_hyperlight_main_conf_t *hmcf,
     ngx_cycle_t *cycle);
 

@@ -19,8 +19,7 @@
 #define NGX_HTTP_HYPERLIGHT_IDLE       10
 
 
-static ngx_int_t ngx_http_hyperlight_worker_init(
-    ngx_http_hyperlight_worker_t *w, ngx_http_hyperlight_main_conf_t *hmcf,
+static void ngx_http_hyperlight_worker_init(ngx_http_hyperlight_worker_t *w,
     ngx_cycle_t *cycle);
 static void ngx_http_hyperlight_worker_event(ngx_http_hyperlight_worker_t *w,
     ngx_event_t *ev, ngx_event_handler_pt handler);
@@ -32,54 +31,63 @@ static void ngx_http_hyperlight_retry_handler(ngx_event_t *ev);
 static void ngx_http_hyperlight_idle_handler(ngx_event_t *ev);
 
 
+/* In the master: a worker that has no memory for it could not try again. */
+
+char *
+ngx_http_hyperlight_worker_create(ngx_conf_t *cf,
+    ngx_http_hyperlight_main_conf_t *hmcf)
+{
+    ngx_pool_cleanup_t            *cln;
+    ngx_http_hyperlight_worker_t  *w;
+
+    cln = ngx_pool_cleanup_add(cf->pool,
+                               sizeof(ngx_http_hyperlight_worker_t));
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    w = cln->data;
+    ngx_memzero(w, sizeof(ngx_http_hyperlight_worker_t));
+
+    w->conf = hmcf;
+    w->pools = ngx_pcalloc(cf->pool, hmcf->guests.nelts
+                                     * sizeof(ngx_http_hyperlight_pool_t));
+    if (w->pools == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_hyperlight_worker_cleanup;
+
+    hmcf->own = w;
+
+    return NGX_CONF_OK;
+}
+
+
 /* Never fails: what could not be made is tried again, and answers 503. */
 
 void
 ngx_http_hyperlight_worker_start(ngx_http_hyperlight_main_conf_t *hmcf,
     ngx_cycle_t *cycle)
 {
-    ngx_pool_cleanup_t            *cln;
-    ngx_http_hyperlight_worker_t  *w;
-
-    if (hmcf->kvm_fd == NGX_INVALID_FILE) {
+    if (hmcf->own == NULL) {
         return;
     }
 
-    cln = ngx_pool_cleanup_add(cycle->pool,
-                               sizeof(ngx_http_hyperlight_worker_t));
-    if (cln == NULL) {
-        return;
-    }
+    hmcf->worker = hmcf->own;
 
-    w = cln->data;
-    ngx_memzero(w, sizeof(ngx_http_hyperlight_worker_t));
-
-    if (ngx_http_hyperlight_worker_init(w, hmcf, cycle) != NGX_OK) {
-        return;
-    }
-
-    cln->handler = ngx_http_hyperlight_worker_cleanup;
-
-    hmcf->worker = w;
-
-    ngx_http_hyperlight_worker_fill(w);
+    ngx_http_hyperlight_worker_init(hmcf->worker, cycle);
+    ngx_http_hyperlight_worker_fill(hmcf->worker);
 }
 
 
-static ngx_int_t
+static void
 ngx_http_hyperlight_worker_init(ngx_http_hyperlight_worker_t *w,
-    ngx_http_hyperlight_main_conf_t *hmcf, ngx_cycle_t *cycle)
+    ngx_cycle_t *cycle)
 {
     ngx_uint_t                     i;
     ngx_http_hyperlight_guest_t  **guest;
 
-    w->pools = ngx_pcalloc(cycle->pool, hmcf->guests.nelts
-                                        * sizeof(ngx_http_hyperlight_pool_t));
-    if (w->pools == NULL) {
-        return NGX_ERROR;
-    }
-
-    w->conf = hmcf;
     w->ident = -1;
     w->log = cycle->log;
 
@@ -92,13 +100,11 @@ ngx_http_hyperlight_worker_init(ngx_http_hyperlight_worker_t *w,
     ngx_http_hyperlight_worker_event(w, &w->slice,
                                      ngx_http_hyperlight_slice_handler);
 
-    guest = hmcf->guests.elts;
+    guest = w->conf->guests.elts;
 
-    for (i = 0; i < hmcf->guests.nelts; i++) {
+    for (i = 0; i < w->conf->guests.nelts; i++) {
         ngx_http_hyperlight_pool_init(&w->pools[i], w, guest[i]);
     }
-
-    return NGX_OK;
 }
 
 
@@ -121,6 +127,10 @@ ngx_http_hyperlight_worker_cleanup(void *data)
     ngx_http_hyperlight_worker_t *w = data;
 
     ngx_uint_t  i;
+
+    if (w->conf->worker == NULL) {
+        return;                         /* of the master */
+    }
 
     if (w->retry.timer_set) {
         ngx_del_timer(&w->retry);

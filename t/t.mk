@@ -17,10 +17,14 @@ t_guests := $(patsubst %.c,$(B)/%.elf,$(wildcard t/guests/*.c)) \
 prove: all t-guests
 	TEST_NGINX_BUILD=$(B) $(PROVE) $(T)
 
-t-guests: $(t_guests) $(B)/t/cost/count.so
+# Libraries that tests put between nginx and the system.
+t_preloads := $(B)/t/cost/count.so \
+              $(patsubst %.c,$(B)/%.so,$(wildcard t/outage/*.c))
+
+t-guests: $(t_guests) $(t_preloads)
 
 # What t/cost.t counts with; its memcpy() is to be no call of memcpy().
-$(B)/t/cost/count.so: t/cost/count.c | $(PACKAGES)
+$(t_preloads): $(B)/%.so: %.c | $(PACKAGES)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CORE_WARNINGS) -O2 -g -fPIC -shared -fno-builtin \
 	    -o $@ $<

@@ -365,7 +365,7 @@ sub title {
 }
 
 
-# Numbers of open descriptors and, in KiB, of resident memory.
+# Number of open descriptors; in KiB, resident memory and address space.
 
 sub descriptors {
     my ($self, $pid) = @_;
@@ -376,14 +376,31 @@ sub descriptors {
 }
 
 
-sub resident {
-    my ($self, $pid) = @_;
+sub resident { return size(@_, 'VmRSS') }
+sub mapped   { return size(@_, 'VmSize') }
+
+sub size {
+    my ($self, $pid, $what) = @_;
 
     open my $file, '<', "/proc/$pid/status" or return -1;
 
-    my ($size) = map { /^VmRSS:\s+(\d+) kB/ } <$file>;
+    my ($size) = map { /^$what:\s+(\d+) kB/ } <$file>;
 
     return $size;
+}
+
+
+# The soft limit of a worker, as prlimit(1) names it: it can be raised again.
+# By the worker's user: root may lack CAP_SYS_RESOURCE.
+
+sub limit {
+    my ($self, $pid, $name, $value) = @_;
+
+    my @as = $> == 0 ? ('setpriv', '--reuid=' . USER, '--regid=' . USER,
+                        '--clear-groups') : ();
+
+    system(@as, 'prlimit', "--pid=$pid", "--$name=$value:") == 0
+        or croak 'prlimit fails';
 }
 
 

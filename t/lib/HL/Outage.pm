@@ -1,0 +1,115 @@
+package HL::Outage;
+
+# Copyright (C) the Hyperlight for nginx authors
+
+# What a worker asks the system for, and does not get (t/outage/fail.c):
+#
+#     my $outage = HL::Outage->new;
+#     my $nginx = HL::Nginx->new(wrap => [$outage->wrap], ...);
+#
+#     $outage->order(n => 3, kinds => MALLOC|MAP);
+#     $nginx->get('/');
+#     $outage->over;
+#     my ($pid, $kind) = $outage->victim(3);
+#
+# Workers that begin a round together have n, n + 1, and so on.
+
+use strict;
+use warnings;
+
+use Errno qw(ENOMEM);
+use Exporter qw(import);
+use File::Temp ();
+
+use HL::Nginx;
+
+use constant {
+    MALLOC => 1,
+    MAP    => 2,
+    ADVISE => 4,
+    MEMFD  => 8,
+    WRITE  => 16,
+    HEAD   => 6,
+    ROWS   => 4096,
+};
+
+our @EXPORT_OK = qw(MALLOC MAP ADVISE MEMFD WRITE);
+
+
+sub new {
+    my ($class) = @_;
+
+    my $file = File::Temp->new(TEMPLATE => 'hl-outage-XXXXXX', TMPDIR => 1);
+    binmode $file;
+
+    print $file "\0" x (8 * (HEAD + ROWS));
+    $file->flush;
+    chmod 0666, "$file";
+
+    return bless { file => $file, round => 0 }, $class;
+}
+
+
+sub wrap {
+    my ($self) = @_;
+
+    return ('env', 'LD_PRELOAD=' . HL::Nginx::build() . '/t/outage/fail.so',
+            "HL_OUTAGE=$self->{file}");
+}
+
+
+# n (1), kinds, errno (ENOMEM), all (0): all calls from the n-th on.
+
+sub order {
+    my ($self, %o) = @_;
+
+    $self->over;
+    $self->put(1, $o{kinds}, $o{errno} // ENOMEM, $o{n} // 1, $o{all} // 0,
+               0, (0) x ROWS);
+    $self->put(0, ++$self->{round});
+}
+
+
+sub over {
+    my ($self) = @_;
+
+    $self->put(0, 0);
+}
+
+
+# How many calls have.
+
+sub failed { return $_[0]->take(5) }
+
+
+# Of an n: the worker that had it, 0 if it has not come so far, and the kind.
+
+sub victim {
+    my ($self, $n) = @_;
+
+    my $row = $self->take(HEAD + $n);
+
+    return ($row & 0xffffffff, $row >> 32);
+}
+
+
+sub put {
+    my ($self, $at, @words) = @_;
+
+    seek $self->{file}, 8 * $at, 0 or die "seek: $!";
+    print { $self->{file} } pack 'Q*', @words;
+    $self->{file}->flush;
+}
+
+
+sub take {
+    my ($self, $at) = @_;
+
+    seek $self->{file}, 8 * $at, 0 or die "seek: $!";
+    read $self->{file}, my $word, 8;
+
+    return unpack 'Q', $word;
+}
+
+
+1;
