@@ -38,7 +38,7 @@ sub sum {
 
 
 # A request on a connection of its own: the response as far as it came, and
-# in "whole" if that was all of it.
+# in "whole" if that was all of it; the status is "none" if nothing came.
 
 sub fetch {
     my ($nginx, $uri, %o) = @_;
@@ -51,6 +51,10 @@ sub fetch {
                                  @{ $o{headers} || [] }]);
 
     my ($head, $rest) = split /\r\n\r\n/, $client->read_to_end, 2;
+
+    return { status => 'none', body => '', headers => {} }
+        if !defined $rest;
+
     my ($line, @headers) = split /\r\n/, $head;
     my %r = (status => substr($line, 9, 3), body => $rest, whole => 1,
              headers => { map { /^(.*?): (.*)$/ ? (lc $1, $2) : () }
