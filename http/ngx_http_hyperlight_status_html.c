@@ -390,11 +390,12 @@ ngx_http_hyperlight_html_facts(ngx_http_hyperlight_out_t *out,
     ngx_http_hyperlight_out(out, "<div><dt>Sandboxes of a worker</dt>"
                             "<dd>%ui to %ui</dd></div>\n"
                             "<div><dt>Workers</dt><dd>%ui</dd></div>\n"
-                            "<div><dt>Counted for</dt><dd>%T s</dd></div>\n"
+                            "<div><dt>Counted for</dt><dd>%M s</dd></div>\n"
                             "</dl>\n",
                             view->guest->sandboxes_min,
                             view->guest->sandboxes_max, totals->workers,
-                            ngx_time() - view->guest->metrics->since);
+                            (ngx_current_msec
+                             - view->guest->metrics->first.time) / 1000);
 }
 
 
