@@ -19,15 +19,19 @@ prove: all t-guests
 
 # Libraries that tests put between nginx and the system.
 t_preloads := $(B)/t/cost/count.so \
-              $(patsubst %.c,$(B)/%.so,$(wildcard t/outage/*.c))
+              $(B)/t/outage/fail.so $(B)/t/outage/clock.so
 
-t-guests: $(t_guests) $(t_preloads)
+t-guests: $(t_guests) $(t_preloads) $(B)/t/outage/storm
 
 # What t/cost.t counts with; its memcpy() is to be no call of memcpy().
 $(t_preloads): $(B)/%.so: %.c | $(PACKAGES)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CORE_WARNINGS) -O2 -g -fPIC -shared -fno-builtin \
 	    -o $@ $<
+
+$(B)/t/outage/storm: t/outage/storm.c | $(PACKAGES)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CORE_WARNINGS) -O2 -g -o $@ $<
 
 $(B)/t/guests/%.elf: t/guests/%.c $(guest_link) $(guest_headers)
 	@mkdir -p $(@D)
