@@ -68,7 +68,7 @@ for my $lacks (1 .. 3) {
        'with more of them it has its sandboxes');
     is($few->get('/?count')->{body}, 1, 'and serves');
 
-    $few->take_baseline;
+    $few->take_quiet_baseline;
     $few->finish;
 }
 

@@ -10,6 +10,7 @@
  *     status=N, deny      a status; 401 and what the client is to show
  *     gzip                says that the body is compressed
  *     sleep=MS, work=N    waits; computes, N million turns
+ *     touch=N             puts out how many MiB of N it got, and wrote to
  *     get                 puts out how many bytes the body has, and its hash
  *     echo                puts out the body, as it reads it
  *     print               logs the same as "get" puts out
@@ -26,6 +27,7 @@
 
 #define PIECE    16384
 #define MILLION  1000000
+#define MIB      1048576
 
 
 static unsigned  count;
@@ -96,6 +98,27 @@ work(unsigned long n)
 }
 
 
+static unsigned long
+touch(unsigned long n)
+{
+    char           *p;
+    unsigned long   i;
+
+    for (i = 0; i < n; i++) {
+        p = malloc(MIB);
+
+        if (p == NULL) {
+            break;
+        }
+
+        memset(p, 1, MIB);
+        __asm__ volatile ("" : : "r" (p) : "memory");
+    }
+
+    return i;
+}
+
+
 static void
 step(const char *what, const hl_http_request_t *req, hl_http_response_t *resp)
 {
@@ -133,6 +156,9 @@ step(const char *what, const hl_http_request_t *req, hl_http_response_t *resp)
 
     } else if (strncmp(what, "work=", 5) == 0) {
         work(n);
+
+    } else if (strncmp(what, "touch=", 6) == 0) {
+        hl_http_printf(resp, "%lu", touch(n));
 
     } else if (strcmp(what, "get") == 0) {
         hl_http_printf(resp, "%s", sum(req));

@@ -414,6 +414,27 @@ sub take_baseline {
 }
 
 
+# The same behind requests whose connections the workers may not have closed
+# yet: a socket has an inode for as long as a process has it.
+
+sub take_quiet_baseline {
+    my ($self) = @_;
+
+    my $port = sprintf ':%04X', $self->{port};
+
+    wait_for(sub {
+        open my $file, '<', '/proc/net/tcp' or croak "/proc/net/tcp: $!";
+
+        return !grep {
+            my (undef, $local, undef, $state, @rest) = split;
+            $local =~ /$port$/ && $state ne '0A' && $rest[5] != 0;
+        } grep { /^\s*\d/ } <$file>;
+    }) or croak 'connections are left open';
+
+    $self->take_baseline;
+}
+
+
 sub signal {
     my ($self, $name) = @_;
 

@@ -35,6 +35,17 @@ sub wait_in_use {
 }
 
 
+# Of a guest, as "WORKERS COUNT IN_USE".
+
+sub sandboxes {
+    my ($nginx, $guest) = @_;
+
+    my $g = json($nginx)->{$guest};
+
+    return "$g->{workers} $g->{sandboxes}{count} $g->{sandboxes}{in_use}";
+}
+
+
 # What the code adds to the calls of all guests: "guest outcome" => number.
 
 sub counted {
