@@ -133,7 +133,7 @@ endef
 
 kvm_goals := demo run test core-test picolibc-test prove bench \
              test-nginx-newest deb-test \
-             fuzz fuzz-short fuzz-replay fuzz-vm asan
+             fuzz fuzz-short fuzz-replay fuzz-vm asan outage-long
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))

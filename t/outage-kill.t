@@ -4,7 +4,7 @@
 
 # Workers that are killed with -9 at any moment, while clients ask without a
 # break: the master starts others, and what is lost is what those workers had
-# in their hands.  HL_OUTAGE_SECONDS is how long it lasts, 5 s if unset;
+# in their hands.  HL_OUTAGE_SECONDS is how long it lasts, 4 s if unset;
 # HL_OUTAGE_SEED makes the moments those of an earlier run.
 
 use strict;
@@ -25,7 +25,7 @@ use constant {
     CLIENTS => 4,
 };
 
-my $seconds = $ENV{HL_OUTAGE_SECONDS} || 5;
+my $seconds = $ENV{HL_OUTAGE_SECONDS} || 4;
 my $seed = $ENV{HL_OUTAGE_SEED} || int(time * 1000) % 1_000_000;
 srand $seed;
 

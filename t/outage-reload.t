@@ -4,7 +4,7 @@
 
 # nginx is reloaded every 200 ms while clients ask without a break: no request
 # fails, old workers end, and the master is as it was.  HL_OUTAGE_SECONDS is
-# how long it lasts, 5 s if unset.
+# how long it lasts, 4 s if unset.
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ use constant {
     INTERVAL => 0.2,
 };
 
-my $seconds = $ENV{HL_OUTAGE_SECONDS} || 5;
+my $seconds = $ENV{HL_OUTAGE_SECONDS} || 4;
 
 my $nginx = HL::Nginx->new(workers => WORKERS, http => <<'EOT',
 hyperlight_guest act {

@@ -5,7 +5,7 @@
 # A worker in a storm of signals, one each 50 us: one that nginx ignores, and
 # that which ends the slices of its guests.  Whatever a worker does then comes
 # out right, and what is to end a guest does.  HL_STORM_SECONDS is how long it
-# lasts, 4 s if unset.
+# lasts, 3 s if unset.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ use constant {
     SIGIO    => 29,
 };
 
-my $seconds = $ENV{HL_STORM_SECONDS} || 4;
+my $seconds = $ENV{HL_STORM_SECONDS} || 3;
 
 # nginx would log each of the signals that it ignores.
 my $nginx = HL::Nginx->new(log_level => 'warn', http => <<'EOT',

@@ -5,6 +5,7 @@
 #     make prove                      all of them
 #     make prove T=t/body.t           one
 #     make prove PROVE='prove -v -j2'
+#     make outage-long                storms, kills, reloads: a minute each
 
 PROVE ?= prove
 T ?= -r t
@@ -13,9 +14,15 @@ T ?= -r t
 t_guests := $(patsubst %.c,$(B)/%.elf,$(wildcard t/guests/*.c)) \
             $(B)/t/core/guests/attack.elf
 
-.PHONY: prove t-guests
+.PHONY: prove t-guests outage-long
 prove: all t-guests
 	TEST_NGINX_BUILD=$(B) $(PROVE) $(T)
+
+outage-long: export HL_STORM_SECONDS = 60
+outage-long: export HL_OUTAGE_SECONDS = 60
+outage-long: all t-guests core-test-storm
+	TEST_NGINX_BUILD=$(B) prove -v t/outage-kill.t t/outage-reload.t \
+	    t/outage-storm.t
 
 # Libraries that tests put between nginx and the system.
 t_preloads := $(B)/t/cost/count.so \

@@ -31,7 +31,7 @@
 
 
 static volatile sig_atomic_t  storm_signals;
-static uint64_t               storm_seconds = 2;
+static uint64_t               storm_seconds = 1;
 
 
 /* ---- the storm --------------------------------------------------------- */
