@@ -4,6 +4,7 @@
  * hl_error.c: the error record, and how guest text gets into it.
  */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,19 @@ hl_status_t
 hl_error_system(hl_error_t *err, int errnum, const char *what)
 {
     return hl_error_set(err, HL_ERR_SYSTEM, "%s: %s", what, strerror(errnum));
+}
+
+
+hl_status_t
+hl_error_ioctl(hl_error_t *err, int result, const char *name)
+{
+    if (result == -1) {
+        return hl_error_set(err, HL_ERR_SYSTEM, "ioctl(%s): %s", name,
+                            strerror(errno));
+    }
+
+    return hl_error_set(err, HL_ERR_SYSTEM, "ioctl(%s) says %d", name,
+                        result);
 }
 
 

@@ -14,6 +14,10 @@
 /* HL_ERR_SYSTEM with the text "what: strerror(errnum)". */
 hl_status_t hl_error_system(hl_error_t *err, int errnum, const char *what);
 
+/* Of an ioctl with a result of no use: -1, and errno, or what makes no
+ * sense. */
+hl_status_t hl_error_ioctl(hl_error_t *err, int result, const char *name);
+
 /* Of a hl_ErrorCode of the SDK; a number, put into "buf", of others. */
 const char *hl_guest_code_name(uint32_t code, char *buf, size_t size);
 

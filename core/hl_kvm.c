@@ -157,6 +157,7 @@ hl_kvm_open_vcpu(hl_vm_t *vm, hl_error_t *err)
 static hl_status_t
 hl_kvm_confine(hl_vm_t *vm, hl_error_t *err)
 {
+    int                    tss;
     uint64_t               nothing;     /* read in whole words */
     struct kvm_enable_cap  cap;
     struct kvm_msr_filter  filter;
@@ -185,7 +186,14 @@ hl_kvm_confine(hl_vm_t *vm, hl_error_t *err)
 
     /* for Intel CPUs without unrestricted guests; others need no TSS */
 
-    if (ioctl(vm->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SET_TSS_ADDR) > 0
+    tss = ioctl(vm->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SET_TSS_ADDR);
+
+    if (tss == -1) {
+        return hl_error_system(err, errno, "ioctl(KVM_CHECK_EXTENSION, "
+                               "KVM_CAP_SET_TSS_ADDR)");
+    }
+
+    if (tss != 0
         && ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, HL_KVM_TSS_ADDR) == -1)
     {
         return hl_error_system(err, errno, "ioctl(KVM_SET_TSS_ADDR)");

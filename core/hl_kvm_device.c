@@ -18,6 +18,10 @@
 #include "hl_x86.h"
 
 
+/* Tries, of one that is interrupted. */
+#define HL_KVM_CREATES  1000
+
+
 static const struct {
     long         cap;
     int          bits;          /* that its value must have; 0: any */
@@ -40,53 +44,106 @@ static const struct {
 };
 
 
+static hl_status_t hl_kvm_open_failed(int errnum, const char *path,
+    hl_error_t *err);
+static hl_status_t hl_kvm_capable(int fd, hl_error_t *err);
+
+
 hl_status_t
 hl_kvm_open(int *fd, const char *path, hl_error_t *err)
 {
-    int     f, value;
-    size_t  i;
+    int  f, version;
 
     f = open(path, O_RDWR|O_CLOEXEC);
-
     if (f == -1) {
-        return hl_error_set(err, HL_ERR_NO_KVM,
-                            errno == ENOENT
-                            ? "\"%s\" is missing (%s): load the module "
-                              "kvm_intel or kvm_amd, or let the container "
-                              "or virtual machine have the device"
-                            : "\"%s\" cannot be opened (%s): run as root, "
-                              "or as a member of the group that owns the "
-                              "device",
-                            path, strerror(errno));
+        return hl_kvm_open_failed(errno, path, err);
     }
 
-    value = ioctl(f, KVM_GET_API_VERSION, 0);
-    if (value != KVM_API_VERSION) {
-        (void) close(f);
-        return hl_error_set(err, HL_ERR_NO_KVM,
-                            "\"%s\" is not KVM with API version %d", path,
-                            KVM_API_VERSION);
+    version = ioctl(f, KVM_GET_API_VERSION, 0);
+
+    if (version == -1) {
+        (void) hl_error_set(err, HL_ERR_NO_KVM, "\"%s\" is not KVM: "
+                            "ioctl(KVM_GET_API_VERSION): %s", path,
+                            strerror(errno));
+        goto failed;
     }
+
+    if (version != KVM_API_VERSION) {
+        (void) hl_error_set(err, HL_ERR_NO_KVM, "\"%s\" has KVM's API "
+                            "version %d and not %d", path, version,
+                            KVM_API_VERSION);
+        goto failed;
+    }
+
+    if (hl_kvm_capable(f, err) != HL_OK) {
+        goto failed;
+    }
+
+    *fd = f;
+
+    return HL_OK;
+
+failed:
+
+    (void) close(f);
+
+    return err->status;
+}
+
+
+static hl_status_t
+hl_kvm_open_failed(int errnum, const char *path, hl_error_t *err)
+{
+    switch (errnum) {
+
+    case ENOENT:
+        return hl_error_set(err, HL_ERR_NO_KVM, "\"%s\" is missing (%s): load "
+                            "the module kvm_intel or kvm_amd, or let the "
+                            "container or virtual machine have the device",
+                            path, strerror(errnum));
+
+    case EACCES:
+    case EPERM:
+        return hl_error_set(err, HL_ERR_NO_KVM, "\"%s\" cannot be opened "
+                            "(%s): run as root, or as a member of the group "
+                            "that owns the device", path, strerror(errnum));
+
+    default:
+        return hl_error_set(err, HL_ERR_NO_KVM, "\"%s\" cannot be opened: %s",
+                            path, strerror(errnum));
+    }
+}
+
+
+static hl_status_t
+hl_kvm_capable(int fd, hl_error_t *err)
+{
+    int     value;
+    size_t  i;
 
     for (i = 0;
          i < sizeof(hl_kvm_capabilities) / sizeof(hl_kvm_capabilities[0]);
          i++)
     {
-        value = ioctl(f, KVM_CHECK_EXTENSION, hl_kvm_capabilities[i].cap);
+        value = ioctl(fd, KVM_CHECK_EXTENSION, hl_kvm_capabilities[i].cap);
 
-        if (value <= 0
+        if (value == -1) {
+            return hl_error_set(err, HL_ERR_NO_KVM,
+                                "ioctl(KVM_CHECK_EXTENSION, %s): %s",
+                                hl_kvm_capabilities[i].name,
+                                strerror(errno));
+        }
+
+        if (value == 0
             || (value & hl_kvm_capabilities[i].bits)
                != hl_kvm_capabilities[i].bits)
         {
-            (void) close(f);
             return hl_error_set(err, HL_ERR_NO_KVM,
                                 "this kernel's KVM lacks %s: Linux 5.10 or "
                                 "newer is needed",
                                 hl_kvm_capabilities[i].name);
         }
     }
-
-    *fd = f;
 
     return HL_OK;
 }
@@ -134,8 +191,9 @@ hl_kvm_init(hl_kvm_t *kvm, int fd, hl_error_t *err)
     kvm->fd = fd;
 
     size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+
     if (size < (int) sizeof(struct kvm_run)) {
-        return hl_error_system(err, errno, "ioctl(KVM_GET_VCPU_MMAP_SIZE)");
+        return hl_error_ioctl(err, size, "KVM_GET_VCPU_MMAP_SIZE");
     }
 
     kvm->run_size = (size_t) size;
@@ -189,8 +247,10 @@ hl_kvm_init(hl_kvm_t *kvm, int fd, hl_error_t *err)
 hl_status_t
 hl_kvm_create_vm(const hl_kvm_t *kvm, int *fd, hl_error_t *err)
 {
-    int       f, errnum;
+    int       f, errnum, tries;
     sigset_t  all, old;
+
+    tries = HL_KVM_CREATES;
 
     (void) sigfillset(&all);
     (void) pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -198,7 +258,7 @@ hl_kvm_create_vm(const hl_kvm_t *kvm, int *fd, hl_error_t *err)
     do {
         f = ioctl(kvm->fd, KVM_CREATE_VM, 0);
         errnum = errno;
-    } while (f == -1 && errnum == EINTR);
+    } while (f == -1 && errnum == EINTR && --tries > 0);
 
     (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
 

@@ -36,7 +36,7 @@ hl_kvm_tsc_init(hl_vm_t *vm, hl_error_t *err)
     khz = ioctl(vm->vcpu_fd, KVM_GET_TSC_KHZ, 0);
 
     if (khz <= 0) {
-        return hl_error_system(err, errno, "ioctl(KVM_GET_TSC_KHZ)");
+        return hl_error_ioctl(err, khz, "KVM_GET_TSC_KHZ");
     }
 
     vm->tsc.khz = (uint64_t) khz;
@@ -70,7 +70,7 @@ hl_kvm_tsc_ask(const hl_vm_t *vm, uint64_t *offset)
 static hl_status_t
 hl_kvm_tsc_measure(const hl_vm_t *vm, uint64_t *offset, hl_error_t *err)
 {
-    int               i;
+    int               i, n;
     uint64_t          before, after, best;
     struct kvm_msrs  *msrs;
 
@@ -86,8 +86,10 @@ hl_kvm_tsc_measure(const hl_vm_t *vm, uint64_t *offset, hl_error_t *err)
     for (i = 0; i < HL_TSC_TRIES; i++) {
         before = hl_tsc();
 
-        if (ioctl(vm->vcpu_fd, KVM_GET_MSRS, msrs) != 1) {
-            (void) hl_error_system(err, errno, "ioctl(KVM_GET_MSRS)");
+        n = ioctl(vm->vcpu_fd, KVM_GET_MSRS, msrs);
+
+        if (n != 1) {
+            (void) hl_error_ioctl(err, n, "KVM_GET_MSRS");
             free(msrs);
             return err->status;
         }

@@ -101,8 +101,9 @@ other_device_is_not_kvm(void **state)
     (void) state;
 
     assert_status(hl_kvm_open(&fd, "/dev/null", &test_err), HL_ERR_NO_KVM);
-    assert_string_equal(test_err.text, "\"/dev/null\" is not KVM with API "
-                                       "version 12");
+    assert_string_equal(test_err.text, "\"/dev/null\" is not KVM: "
+                        "ioctl(KVM_GET_API_VERSION): Inappropriate ioctl for "
+                        "device");
 }
 
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -121,6 +122,8 @@ failing_creation_is_named_and_leaks_nothing(void **state)
         const char    *name;
     } cases[] = {
         { KVM_CREATE_VM, "ioctl(KVM_CREATE_VM)" },
+        { KVM_CHECK_EXTENSION, "ioctl(KVM_CHECK_EXTENSION, "
+                               "KVM_CAP_SET_TSS_ADDR)" },
         { KVM_X86_SET_MSR_FILTER, "ioctl(KVM_X86_SET_MSR_FILTER)" },
         { KVM_ENABLE_CAP, "ioctl(KVM_ENABLE_CAP, "
                           "MANUAL_DIRTY_LOG_PROTECT2)" },
@@ -153,6 +156,75 @@ failing_creation_is_named_and_leaks_nothing(void **state)
         assert_int_equal(fail_times, 0);
         assert_int_equal(test_descriptors(), descriptors);
     }
+}
+
+
+static void
+failing_look_at_the_device_is_named(void **state)
+{
+    int     fd;
+    size_t  descriptors;
+
+    (void) state;
+
+    descriptors = test_descriptors();
+
+    fail_next(KVM_GET_API_VERSION, ENOMEM);
+    assert_status(hl_kvm_open(&fd, HL_KVM_DEVICE, &test_err),
+                  HL_ERR_NO_KVM);
+    assert_string_equal(test_err.text, "\"" HL_KVM_DEVICE "\" is not KVM: "
+                        "ioctl(KVM_GET_API_VERSION): Cannot allocate memory");
+
+    fail_next(KVM_CHECK_EXTENSION, EIO);
+    assert_status(hl_kvm_open(&fd, HL_KVM_DEVICE, &test_err),
+                  HL_ERR_NO_KVM);
+    assert_string_equal(test_err.text, "ioctl(KVM_CHECK_EXTENSION, "
+                        "KVM_CAP_USER_MEMORY): Input/output error");
+
+    assert_int_equal(test_descriptors(), descriptors);
+}
+
+
+/* The host has failed, not the guest: it may go well the next time. */
+static void
+failing_run_is_no_failed_initialisation(void **state)
+{
+    hl_guest_t    *guest;
+    hl_config_t    config;
+    hl_sandbox_t  *sb;
+
+    (void) state;
+
+    guest = test_guest(TEST_PROBE);
+    hl_config_init(&config);
+    assert_ok(hl_sandbox_create(&sb, test_host, guest, &config, &test_err));
+
+    fail_next(KVM_RUN, ENOMEM);
+    assert_status(hl_sandbox_evolve(sb, TEST_LONG, &test_err),
+                  HL_ERR_SYSTEM);
+    assert_string_equal(test_err.text, "ioctl(KVM_RUN): Cannot allocate "
+                                       "memory");
+
+    hl_sandbox_destroy(sb);
+    hl_guest_destroy(guest);
+}
+
+
+static void
+creation_that_is_always_interrupted_fails(void **state)
+{
+    hl_sandbox_t  *sb;
+
+    (void) state;
+
+    fail_next(KVM_CREATE_VM, EINTR);
+    fail_times = UINT32_MAX;
+
+    assert_status(hl_sandbox_from_snapshot(&sb, test_host, test_snapshot,
+                                           &test_err),
+                  HL_ERR_SYSTEM);
+    assert_string_equal(test_err.text, "ioctl(KVM_CREATE_VM): Interrupted "
+                                       "system call");
 }
 
 
@@ -438,6 +510,9 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         test_kvm(failing_creation_is_named_and_leaks_nothing),
+        test_kvm(failing_look_at_the_device_is_named),
+        test_kvm(failing_run_is_no_failed_initialisation),
+        test_kvm(creation_that_is_always_interrupted_fails),
         test_kvm(interrupted_creation_goes_on),
         test_kvm(failing_snapshot_leaves_the_sandbox_as_it_was),
         test_kvm(restore_without_a_log_is_the_end),
