@@ -22,15 +22,15 @@ static uint8_t *hl_exception_at(const hl_sandbox_t *sb, hl_gva_t gva,
     size_t len);
 
 
-bool
-hl_exception_deliver(hl_sandbox_t *sb)
+hl_status_t
+hl_exception_deliver(hl_sandbox_t *sb, hl_error_t *err)
 {
     uint8_t             *p;
     hl_gva_t             rsp, frame;
     hl_abi_exception_t   e;
 
     if (sb->handler == 0) {
-        return false;
+        return HL_ERR_FAULT;
     }
 
     memset(&e, 0, sizeof(e));
@@ -49,7 +49,7 @@ hl_exception_deliver(hl_sandbox_t *sb)
     p = hl_exception_at(sb, rsp, sizeof(uint64_t) + sizeof(e));
 
     if (p == NULL) {
-        return false;           /* no stack to handle it on */
+        return HL_ERR_FAULT;    /* no stack to handle it on */
     }
 
     memset(p, 0, sizeof(uint64_t));
@@ -62,7 +62,7 @@ hl_exception_deliver(hl_sandbox_t *sb)
     e.gpr[HL_GPR_RSP] = rsp;
     e.gpr[HL_GPR_RDI] = frame;
 
-    return sb->host->platform->jump(sb->vm, sb->handler, 0, e.gpr);
+    return sb->host->platform->jump(sb->vm, sb->handler, 0, e.gpr, err);
 }
 
 
@@ -86,16 +86,10 @@ hl_exception_resume(hl_sandbox_t *sb, hl_gva_t frame, hl_error_t *err)
                             "0x%llx", (unsigned long long) e.rip);
     }
 
-    if (!sb->host->platform->jump(sb->vm, e.rip,
-                                  e.rflags
-                                  & (HL_RFLAGS_STATUS|HL_RFLAGS_DF),
-                                  e.gpr))
-    {
-        return hl_error_set(err, HL_ERR_PROTOCOL, "the vCPU cannot go on "
-                            "after an exception");
-    }
-
-    return HL_OK;
+    return sb->host->platform->jump(sb->vm, e.rip,
+                                    e.rflags
+                                    & (HL_RFLAGS_STATUS|HL_RFLAGS_DF),
+                                    e.gpr, err);
 }
 
 

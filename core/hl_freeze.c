@@ -53,7 +53,14 @@ hl_snapshot_create(hl_snapshot_t **snapshot, hl_sandbox_t *sb,
     s->bindings = sb->bindings;
 
     platform = sb->host->platform;
-    platform->settle(sb->vm);
+
+    if (platform->settle(sb->vm, err) != HL_OK) {
+        sb->state = HL_SANDBOX_POISONED;
+        sb->clean = false;
+        hl_snapshot_release(s);
+        return err->status;
+    }
+
     hl_call_wipe(sb);
 
     if (platform->save(sb->vm, &s->state, err) != HL_OK

@@ -110,6 +110,8 @@ static const struct {
 
 static hl_status_t hl_kvm_check_parked(hl_vm_t *vm,
     const hl_vcpu_state_t *state, hl_error_t *err);
+static hl_status_t hl_kvm_check_save(hl_vm_t *vm, hl_vcpu_state_t **now,
+    hl_error_t *err);
 static hl_status_t hl_kvm_check_entry(hl_vm_t *vm, hl_error_t *err);
 static hl_status_t hl_kvm_check_entered(hl_vm_t *vm, hl_error_t *err);
 static hl_status_t hl_kvm_check_registers(const hl_vm_t *vm,
@@ -140,7 +142,23 @@ hl_kvm_check(hl_vm_t *vm, const hl_vcpu_state_t *state, hl_error_t *err)
 }
 
 
-/* hl_kvm_state_save() looks at rip: it must be the entry code's. */
+/* It looks at rip, which must be the entry code's. */
+static hl_status_t
+hl_kvm_check_save(hl_vm_t *vm, hl_vcpu_state_t **now, hl_error_t *err)
+{
+    hl_status_t  status;
+
+    status = hl_kvm_state_save(vm, now, err);
+
+    if (status == HL_ERR_PROTOCOL) {
+        err->status = HL_ERR_INEXACT;
+        return err->status;
+    }
+
+    return status;
+}
+
+
 static hl_status_t
 hl_kvm_check_parked(hl_vm_t *vm, const hl_vcpu_state_t *state,
     hl_error_t *err)
@@ -150,13 +168,9 @@ hl_kvm_check_parked(hl_vm_t *vm, const hl_vcpu_state_t *state,
     hl_vcpu_state_t         *now;
     const hl_check_field_t  *f;
 
-    vm->host->platform->settle(vm);
-
-    if (hl_kvm_state_save(vm, &now, err) != HL_OK) {
-        if (err->status == HL_ERR_PROTOCOL) {
-            err->status = HL_ERR_INEXACT;
-        }
-
+    if (vm->host->platform->settle(vm, err) != HL_OK
+        || hl_kvm_check_save(vm, &now, err) != HL_OK)
+    {
         return err->status;
     }
 
@@ -190,6 +204,7 @@ hl_kvm_check_entry(hl_vm_t *vm, hl_error_t *err)
 {
     uint64_t              now, deadline;
     hl_exit_t             exit;
+    hl_error_t            why;
     const hl_platform_t  *platform;
 
     platform = vm->host->platform;
@@ -197,8 +212,19 @@ hl_kvm_check_entry(hl_vm_t *vm, hl_error_t *err)
 
     do {
         now = hl_now();
-        platform->run(vm, now, deadline, &exit, err);
+        platform->run(vm, now, deadline, &exit, &why);
     } while (exit.kind == HL_EXIT_SIGNAL && now < deadline);
+
+    if (exit.kind == HL_EXIT_BROKEN && why.status == HL_ERR_SYSTEM) {
+        *err = why;
+        return err->status;
+    }
+
+    if (exit.kind == HL_EXIT_BROKEN || exit.kind == HL_EXIT_VIOLATION) {
+        return hl_error_set(err, HL_ERR_INEXACT, "the entry code did not "
+                            "come to its end after a restore: %.400s",
+                            why.text);
+    }
 
     if (exit.kind != HL_EXIT_PARK) {
         return hl_error_set(err, HL_ERR_INEXACT, "the entry code did not "
@@ -206,9 +232,7 @@ hl_kvm_check_entry(hl_vm_t *vm, hl_error_t *err)
                             (int) exit.kind);
     }
 
-    platform->settle(vm);
-
-    return HL_OK;
+    return platform->settle(vm, err);
 }
 
 
@@ -218,7 +242,7 @@ hl_kvm_check_entered(hl_vm_t *vm, hl_error_t *err)
     hl_status_t       status;
     hl_vcpu_state_t  *now;
 
-    if (hl_kvm_state_save(vm, &now, err) != HL_OK) {
+    if (hl_kvm_check_save(vm, &now, err) != HL_OK) {
         return err->status;
     }
 

@@ -252,38 +252,47 @@ hl_kvm_place(hl_vm_t *vm, hl_place_t *place)
  * KVM_RUN, whatever registers were set before it (KVM API, 5, KVM_EXIT_IO).
  * With immediate_exit the completion is all that happens.
  */
-void
-hl_kvm_settle(hl_vm_t *vm)
+hl_status_t
+hl_kvm_settle(hl_vm_t *vm, hl_error_t *err)
 {
     int  i, rc;
 
-    for (i = 0; i < HL_KVM_DRAINS && !vm->broken; i++) {
+    if (vm->broken) {
+        return hl_error_set(err, HL_ERR_SYSTEM, "the vCPU cannot go on");
+    }
+
+    for (i = 0; i < HL_KVM_DRAINS; i++) {
         vm->run->immediate_exit = 1;
         rc = ioctl(vm->vcpu_fd, KVM_RUN, 0);
         vm->run->immediate_exit = 0;
 
+        if (rc == -1 && errno == EINTR) {
+            return HL_OK;
+        }
+
         if (rc == -1) {
-            vm->broken = (errno != EINTR);
-            return;
+            vm->broken = true;
+            return hl_error_system(err, errno, "ioctl(KVM_RUN)");
         }
     }
 
     vm->broken = true;
+
+    return hl_error_set(err, HL_ERR_SYSTEM, "the vCPU does not come to rest, "
+                        "KVM's exit reason is %u", vm->run->exit_reason);
 }
 
 
 /* What an exception's exit left open is completed first. */
-bool
+hl_status_t
 hl_kvm_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
-    const uint64_t gpr[16])
+    const uint64_t gpr[16], hl_error_t *err)
 {
-    hl_kvm_settle(vm);
-
-    if (vm->broken) {
-        return false;
+    if (hl_kvm_settle(vm, err) != HL_OK) {
+        return err->status;
     }
 
     hl_kvm_state_jump(vm, rip, rflags, gpr);
 
-    return true;
+    return HL_OK;
 }

@@ -66,14 +66,15 @@ typedef struct {
     void         (*place)(hl_vm_t *vm, hl_place_t *place);
 
     /* The next run() goes on in the guest, at CPL 3, with these registers,
-       in the order of the instruction set; rip is below HL_GVA_END.  False:
-       the vCPU cannot go on. */
-    bool         (*jump)(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
-                         const uint64_t gpr[16]);
+       in the order of the instruction set; rip is below HL_GVA_END.  It
+       fails as settle() does. */
+    hl_status_t  (*jump)(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
+                         const uint64_t gpr[16], hl_error_t *err);
 
     /* Completes what the last exit left open inside of the vCPU, so that
-       nothing of it can reach memory or registers later. */
-    void         (*settle)(hl_vm_t *vm);
+       nothing of it can reach memory or registers later.  HL_ERR_SYSTEM:
+       the vCPU cannot go on, the next reset() makes it anew. */
+    hl_status_t  (*settle)(hl_vm_t *vm, hl_error_t *err);
 
     /* Of a settled, parked vCPU; free() it. */
     hl_status_t  (*save)(hl_vm_t *vm, hl_vcpu_state_t **state,

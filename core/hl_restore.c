@@ -173,7 +173,10 @@ hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
     hl_abi_params_t  *params;
 
     if (!sb->clean) {
-        sb->host->platform->settle(sb->vm);
+
+        /* what does not settle is made anew below */
+
+        (void) sb->host->platform->settle(sb->vm, err);
     }
 
     if (sb->base == snapshot) {

@@ -27,6 +27,7 @@ static uint64_t hl_run_time(uint64_t before, uint64_t now,
     uint64_t deadline);
 static hl_stop_t hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit,
     hl_error_t *err);
+static hl_stop_t hl_run_fault(hl_sandbox_t *sb, hl_error_t *err);
 static hl_stop_t hl_run_hypercall(hl_sandbox_t *sb, const hl_exit_t *exit,
     hl_error_t *err);
 static hl_stop_t hl_run_cancelled(hl_sandbox_t *sb, hl_error_t *err);
@@ -174,13 +175,7 @@ hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
         sb->host->platform->fault(sb->vm, &sb->fault);
         sb->has_fault = true;
 
-        if (hl_exception_deliver(sb)) {
-            return HL_STOP_NONE;
-        }
-
-        (void) hl_fault_describe(sb, err);
-        hl_output_salvage(sb);
-        return hl_run_failed(sb);
+        return hl_run_fault(sb, err);
 
     default: /* HL_EXIT_VIOLATION, HL_EXIT_BROKEN */
         if (err->status == HL_ERR_PROTOCOL) {
@@ -189,6 +184,28 @@ hl_run_exit(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
 
         return hl_run_failed(sb);
     }
+}
+
+
+static hl_stop_t
+hl_run_fault(hl_sandbox_t *sb, hl_error_t *err)
+{
+    switch (hl_exception_deliver(sb, err)) {
+
+    case HL_OK:
+        return HL_STOP_NONE;
+
+    case HL_ERR_FAULT:
+        (void) hl_fault_describe(sb, err);
+        break;
+
+    default: /* HL_ERR_SYSTEM: the guest may not be to blame */
+        break;
+    }
+
+    hl_output_salvage(sb);
+
+    return hl_run_failed(sb);
 }
 
 

@@ -145,9 +145,10 @@ hl_status_t hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err);
 void hl_clock_publish(hl_sandbox_t *sb, uint64_t now);
 void hl_clock_leave(hl_sandbox_t *sb);
 
-/* hl_exception.c: whether the guest goes on in its handler, with sb->fault;
- * and where the handler lets it go on. */
-bool hl_exception_deliver(hl_sandbox_t *sb);
+/* hl_exception.c: the guest goes on in its handler, with sb->fault, or
+ * HL_ERR_FAULT: it has none, err says nothing; and where the handler lets it
+ * go on. */
+hl_status_t hl_exception_deliver(hl_sandbox_t *sb, hl_error_t *err);
 hl_status_t hl_exception_resume(hl_sandbox_t *sb, hl_gva_t frame,
     hl_error_t *err);
 

@@ -655,8 +655,8 @@ char *hl_call_where(const hl_sandbox_t *sb, char *buf, size_t size);
 
 /*
  * Freezes a ready sandbox, which stays ready; if this fails it may be
- * unrecoverable.  The snapshot is counted: sandboxes that come from it or were
- * restored to it hold it too.
+ * poisoned or unrecoverable.  The snapshot is counted: sandboxes that come
+ * from it or were restored to it hold it too.
  */
 hl_status_t hl_snapshot_create(hl_snapshot_t **snapshot, hl_sandbox_t *sb,
     hl_error_t *err);

@@ -429,7 +429,7 @@ msr_run(hl_sandbox_t *sb, uint32_t msr)
     const hl_platform_t  *platform;
 
     platform = test_host->platform;
-    platform->settle(sb->vm);
+    assert_ok(platform->settle(sb->vm, &test_err));
     fd = sb->vm->vcpu_fd;
 
     assert_int_equal(ioctl(fd, KVM_GET_SREGS, &sregs), 0);

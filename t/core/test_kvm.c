@@ -32,6 +32,7 @@ static int            fail_errno;
 
 static run_trick_t    run_trick;
 static uint32_t       run_reason;
+static unsigned       run_drains;       /* times that it never drains */
 
 
 static int
@@ -39,7 +40,10 @@ trick_run(int fd, unsigned long request)
 {
     int  rc;
 
-    if (run_trick == RUN_NEVER_DRAINS && test_sb->vm->run->immediate_exit) {
+    if (run_trick == RUN_NEVER_DRAINS && test_sb->vm->run->immediate_exit
+        && run_drains > 0)
+    {
+        run_drains--;
         return 0;
     }
 
@@ -433,9 +437,14 @@ vcpu_that_cannot_be_drained_is_rebuilt(void **state)
     assert_status(test_call(test_sb, "Touched", HL_TYPE_INT, NULL, 0),
                   HL_ERR_PROTOCOL);
 
+    /* as often as core tries; the new one does, when it is checked */
+
     run_trick = RUN_NEVER_DRAINS;
+    run_drains = 8;
     test_restore();
     run_trick = RUN_AS_IT_IS;
+
+    assert_int_equal(run_drains, 0);
 
     assert_int_equal(stats()->rebuilds, 1);
     assert_good_as_new();
@@ -457,6 +466,46 @@ vcpu_that_fails_to_drain_is_rebuilt(void **state)
 
     assert_int_equal(stats()->rebuilds, 1);
     assert_good_as_new();
+}
+
+
+static void
+vcpu_that_fails_to_drain_is_not_frozen(void **state)
+{
+    hl_snapshot_t  *snapshot;
+
+    (void) state;
+
+    assert_int_equal(touch(0, 1), 1);
+    fail_next(KVM_RUN, EIO);
+    assert_status(hl_snapshot_create(&snapshot, test_sb, &test_err),
+                  HL_ERR_SYSTEM);
+    assert_string_equal(test_err.text, "ioctl(KVM_RUN): Input/output error");
+    assert_rebuilt();
+}
+
+
+/* It is not known to be inexact. */
+static void
+check_that_fails_is_the_end(void **state)
+{
+    size_t  i;
+
+    static const unsigned long  requests[] = {
+        KVM_RUN, KVM_GET_SREGS, KVM_GET_XCRS
+    };
+
+    for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        assert_int_equal(touch(0, 1), 1);
+        fail_next(requests[i], EIO);
+        assert_status(hl_sandbox_restore(test_sb, test_snapshot, &test_err),
+                      HL_ERR_SYSTEM);
+        assert_non_null(strstr(test_err.text, ": Input/output error"));
+        assert_unrecoverable();
+
+        (void) kvm_end(state);
+        (void) kvm_begin(state);
+    }
 }
 
 
@@ -523,6 +572,8 @@ main(void)
         test_kvm(other_exits_are_drained),
         test_kvm(vcpu_that_cannot_be_drained_is_rebuilt),
         test_kvm(vcpu_that_fails_to_drain_is_rebuilt),
+        test_kvm(vcpu_that_fails_to_drain_is_not_frozen),
+        test_kvm(check_that_fails_is_the_end),
         test_kvm(rebuild_that_fails_is_the_end),
         test_kvm(slow_reset_that_fails_is_the_end),
         test_kvm(interrupted_run_goes_on)
