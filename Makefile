@@ -170,15 +170,15 @@ lint-core lint-guests guest-warnings tools-warnings module-lint: \
     | $(PACKAGES) $(LINT_PACKAGES)
 
 lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c \
-                                t/bench/compare/*.c t/cost/*.c \
+                                t/bench/compare/*.c t/cost/*.c t/faults/*.c \
                                 t/outage/*.c) \
                      $(fuzz_lint)
 lint-core:
 	@set -e; for cc in gcc clang; do \
 	    for source in $(sources); do \
 	        echo "$$cc $$source"; \
-	        $$cc -std=gnu11 -O2 -Icore -It/core -It/fuzz $(CORE_WARNINGS) \
-	            -Werror -c -o /dev/null $$source; \
+	        $$cc -std=gnu11 -O2 -Icore -It/core -It/faults -It/fuzz \
+	            $(CORE_WARNINGS) -Werror -c -o /dev/null $$source; \
 	    done; \
 	done
 

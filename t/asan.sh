@@ -5,7 +5,8 @@
 # The nginx of the system with the runtime of the sanitizers, for a module
 # that was built with them: see t/asan.mk.
 
-LD_PRELOAD=$(gcc -print-file-name=libasan.so)
+# What a test preloads comes behind it.
+LD_PRELOAD=$(gcc -print-file-name=libasan.so)${LD_PRELOAD:+:$LD_PRELOAD}
 ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:leak_check_at_exit=0
 UBSAN_OPTIONS=print_stacktrace=1
 export LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS

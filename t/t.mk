@@ -26,7 +26,8 @@ outage-long: all t-guests core-test-storm
 
 # Libraries that tests put between nginx and the system.
 t_preloads := $(B)/t/cost/count.so \
-              $(B)/t/outage/fail.so $(B)/t/outage/clock.so
+              $(B)/t/outage/fail.so $(B)/t/outage/clock.so \
+              $(B)/t/faults/inject.so
 
 t-guests: $(t_guests) $(t_preloads) $(B)/t/outage/storm
 
@@ -35,6 +36,8 @@ $(t_preloads): $(B)/%.so: %.c | $(PACKAGES)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CORE_WARNINGS) -O2 -g -fPIC -shared -fno-builtin \
 	    -o $@ $<
+
+$(B)/t/faults/inject.so: t/faults/inject.h
 
 $(B)/t/outage/storm: t/outage/storm.c | $(PACKAGES)
 	@mkdir -p $(@D)

@@ -5,6 +5,8 @@
 #     core-test         builds and runs all of them
 #     core-test-NAME    t/core/test_NAME.c alone
 #     attack-long       test_attack_sweep with all ports, pages and offsets
+#     faults-long       test_faults with all ways to fail of each ioctl
+#     faults-asan       test_faults, and core, with sanitizers
 #
 # The other sources of this folder are fixtures: each binary has them all.
 #
@@ -53,6 +55,29 @@ $(B)/t/core/guests/%.elf: t/core/guests/%.c $(guest_link) $(guest_headers)
 attack_table := $(wildcard t/attack/*.h)
 
 $(B)/t/core/guests/attack.elf $(B)/t/core/test_attack: $(attack_table)
+
+# What lets KVM fail is linked; the same is preloaded into nginx.
+faults_sources := $(wildcard t/faults/*.c)
+faults_headers := $(wildcard t/faults/*.h)
+
+$(B)/t/core/test_faults: $(faults_sources) $(faults_headers)
+$(B)/t/core/test_faults: CORE_TEST_CFLAGS += -It/faults
+
+.PHONY: faults-long faults-asan
+faults-long: $(B)/t/core/test_faults $(core_test_needs)
+	HL_FAULTS_LONG=1 HL_TEST_BUILD=$(B) $<
+
+faults-asan: $(B)/t/core/test_faults-asan $(core_test_needs)
+	HL_TEST_BUILD=$(B) $<
+
+$(B)/t/core/test_faults-asan: t/core/test_faults.c $(core_test_shared) \
+                              $(faults_sources) $(CORE_SOURCES) \
+                              $(core_test_headers) $(faults_headers) \
+                              $(CORE_HEADERS) | $(PACKAGES)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CORE_WARNINGS) -O1 -g -fno-omit-frame-pointer \
+	    -fsanitize=address,undefined -fno-sanitize-recover=all \
+	    -Icore -It/core -It/faults -o $@ $(filter %.c,$^) -lcmocka -lelf
 
 .PHONY: attack-long
 attack-long: $(B)/t/core/test_attack_sweep $(core_test_needs)

@@ -226,6 +226,24 @@ read_heap(void)
 }
 
 
+/* Writes to as many pages of it. */
+
+static int32_t
+write_heap(int32_t pages)
+{
+    int32_t            i;
+    volatile uint8_t  *p;
+
+    p = malloc((size_t) pages * PEEK_PAGE);
+
+    for (i = 0; i < pages; i++) {
+        p[(size_t) i * PEEK_PAGE] = 1;
+    }
+
+    return pages;
+}
+
+
 static int32_t
 ask_later(int32_t n)
 {
@@ -257,6 +275,7 @@ HYPERLIGHT_WRAP_FUNCTION(handled_page_fault, ULong, 1, ULong)
 HYPERLIGHT_WRAP_FUNCTION(handled_invalid_opcode, ULong, 0)
 HYPERLIGHT_WRAP_FUNCTION(load_ds, Int, 1, UInt)
 HYPERLIGHT_WRAP_FUNCTION(read_heap, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(write_heap, Int, 1, Int)
 HYPERLIGHT_WRAP_FUNCTION(fault_with_rbp, Int, 1, ULong)
 
 
@@ -279,5 +298,6 @@ hyperlight_main(void)
                                  handled_invalid_opcode);
     HYPERLIGHT_REGISTER_FUNCTION("LoadDs", load_ds);
     HYPERLIGHT_REGISTER_FUNCTION("ReadHeap", read_heap);
+    HYPERLIGHT_REGISTER_FUNCTION("WriteHeap", write_heap);
     HYPERLIGHT_REGISTER_FUNCTION("FaultWithRbp", fault_with_rbp);
 }
