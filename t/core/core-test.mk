@@ -5,7 +5,7 @@
 #     core-test         builds and runs all of them
 #     core-test-NAME    t/core/test_NAME.c alone
 #     attack-long       test_attack_sweep with all ports, pages and offsets
-#     faults-long       test_faults with all ways to fail of each ioctl
+#     faults-long       test_faults with all errnos of each ioctl
 #     faults-asan       test_faults, and core, with sanitizers
 #
 # The other sources of this folder are fixtures: each binary has them all.
