@@ -133,7 +133,8 @@ endef
 
 kvm_goals := demo run test core-test picolibc-test prove bench \
              test-nginx-newest deb-test \
-             fuzz fuzz-short fuzz-replay fuzz-vm asan outage-long
+             fuzz fuzz-short fuzz-replay fuzz-vm outage-long \
+             asan asan-palloc asan-palloc-short
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -203,6 +204,8 @@ help:
 	@echo 'make run        the demo server in the foreground (PORT=8080)'
 	@echo 'make test       all tests'
 	@echo 'make asan       tests of the module under sanitizers'
+	@echo 'make asan-palloc'
+	@echo '                those of nginx, with all of nginx under them'
 	@echo 'make test-nginx-newest'
 	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine; QUICK=1'

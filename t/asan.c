@@ -6,7 +6,8 @@
  * A worker that exits frees the pool of its cycle, but not the connections
  * and their events, which only the cycle knew: LeakSanitizer takes them for
  * leaks, and all that they point to for reachable.  Here they are freed, last
- * of all, so that what it reports is what requests have lost.  It looks in
+ * of all, so that what it reports is what requests have lost; not if the
+ * worker was told to leave its connections as they are.  It looks in
  * workers alone, and at what they have allocated themselves: nginx frees
  * nothing when it refuses a configuration, and loses the compile context of
  * regular expressions when it takes one.
@@ -23,6 +24,7 @@
 /* weak: nginx's configure links this into its probes, too */
 
 extern ngx_module_t  ngx_http_hyperlight_module __attribute__((weak));
+extern sig_atomic_t  ngx_terminate __attribute__((weak));
 
 static void  *left[3];
 
@@ -34,8 +36,10 @@ look_for_leaks(void)
 {
     size_t  i;
 
-    for (i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
-        free(left[i]);
+    if (!ngx_terminate) {
+        for (i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+            free(left[i]);
+        }
     }
 
     __lsan_do_leak_check();

@@ -8,16 +8,8 @@
 #     lint-nginx-newest    the module's warnings with that nginx's headers
 #
 # NGINX_NEWEST_SRC=TREE|TARBALL takes nginx from there.  Another build of it,
-# beside the usual one:
-#
-#     make test-nginx-newest NGINX_NEWEST=$PWD/build/nginx-asan \
-#         NGINX_CC_OPT='-g -O1 -fsanitize=address -DNGX_DEBUG_PALLOC=1' \
-#         NGINX_LD_OPT=-fsanitize=address
-#
-# That one needs ASAN_OPTIONS=detect_odr_violation=0:detect_leaks=0: a module
-# has names of nginx's own, and nginx leaves memory to its exit.  t/steady.t
-# sees memory grow, unless quarantine_size_mb=0 and
-# thread_local_quarantine_size_kb=0 are there, too.
+# beside the usual one: NGINX_NEWEST=DIR NGINX_CC_OPT=... NGINX_LD_OPT=..., as
+# t/asan.mk does.
 #
 # Part of the Makefile above, behind http/http.mk and t/t.mk.
 
