@@ -18,8 +18,8 @@
 #include "hl_memory.h"
 
 
-static hl_status_t hl_guest_create(hl_guest_t **guest, const char *name,
-    size_t size, hl_error_t *err);
+static hl_guest_t *hl_guest_create(const char *name, size_t size,
+    hl_error_t *err);
 static hl_status_t hl_guest_ready(hl_guest_t *guest, hl_error_t *err);
 
 
@@ -34,9 +34,9 @@ hl_guest_open(hl_guest_t **guest, const char *path, hl_error_t *err)
         return err->status;
     }
 
-    g = NULL;
+    g = hl_guest_create(path, size, err);
 
-    if (hl_guest_create(&g, path, size, err) == HL_OK
+    if (g != NULL
         && hl_memfd_copy(g->fd, 0, file, size, path, err) == HL_OK)
     {
         err->status = hl_guest_ready(g, err);
@@ -66,7 +66,8 @@ hl_guest_from_buffer(hl_guest_t **guest, const void *data, size_t size,
                             size == 0 ? "empty" : "over 256 MiB");
     }
 
-    if (hl_guest_create(&g, name, size, err) != HL_OK) {
+    g = hl_guest_create(name, size, err);
+    if (g == NULL) {
         return err->status;
     }
 
@@ -104,15 +105,15 @@ hl_guest_destroy(hl_guest_t *guest)
 }
 
 
-static hl_status_t
-hl_guest_create(hl_guest_t **guest, const char *name, size_t size,
-    hl_error_t *err)
+static hl_guest_t *
+hl_guest_create(const char *name, size_t size, hl_error_t *err)
 {
     hl_guest_t  *g;
 
     g = calloc(1, sizeof(hl_guest_t));
     if (g == NULL) {
-        return hl_error_system(err, ENOMEM, "calloc()");
+        (void) hl_error_system(err, ENOMEM, "calloc()");
+        return NULL;
     }
 
     g->fd = -1;
@@ -122,17 +123,15 @@ hl_guest_create(hl_guest_t **guest, const char *name, size_t size,
     if (g->name == NULL) {
         (void) hl_error_system(err, ENOMEM, "strdup()");
         hl_guest_destroy(g);
-        return err->status;
+        return NULL;
     }
 
     if (hl_memfd_create(&g->fd, "hl-guest", size, err) != HL_OK) {
         hl_guest_destroy(g);
-        return err->status;
+        return NULL;
     }
 
-    *guest = g;
-
-    return HL_OK;
+    return g;
 }
 
 

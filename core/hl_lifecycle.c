@@ -16,33 +16,34 @@
 
 
 static void hl_sandbox_bind(hl_sandbox_t *sb, const hl_config_t *config);
-static hl_status_t hl_sandbox_alloc(hl_sandbox_t **sb, hl_host_t *host,
-    hl_image_t *image, int fd, hl_error_t *err);
+static hl_sandbox_t *hl_sandbox_alloc(hl_host_t *host, hl_image_t *image,
+    int fd, hl_error_t *err);
 
 
 hl_status_t
 hl_sandbox_create(hl_sandbox_t **sb, hl_host_t *host,
     const hl_guest_t *guest, const hl_config_t *config, hl_error_t *err)
 {
-    hl_image_t   *image;
-    hl_status_t   status;
+    hl_image_t    *image;
+    hl_sandbox_t  *s;
 
     if (hl_image_create(&image, guest, config, err) != HL_OK) {
         return err->status;
     }
 
-    status = hl_sandbox_alloc(sb, host, image, -1, err);
+    s = hl_sandbox_alloc(host, image, -1, err);
 
-    if (status == HL_OK) {
-        hl_image_populate(image, guest, config, (*sb)->rw);
-        hl_sandbox_bind(*sb, config);
-        (*sb)->entry = image->entry;
-        hl_sandbox_publish(*sb);
+    if (s != NULL) {
+        hl_image_populate(image, guest, config, s->rw);
+        hl_sandbox_bind(s, config);
+        s->entry = image->entry;
+        hl_sandbox_publish(s);
+        *sb = s;
     }
 
     hl_image_release(image);
 
-    return status;
+    return s != NULL ? HL_OK : err->status;
 }
 
 
@@ -130,9 +131,8 @@ hl_sandbox_from_snapshot(hl_sandbox_t **sb, hl_host_t *host,
     bool           rebuilt;
     hl_sandbox_t  *s;
 
-    if (hl_sandbox_alloc(&s, host, snapshot->image, snapshot->fd, err)
-        != HL_OK)
-    {
+    s = hl_sandbox_alloc(host, snapshot->image, snapshot->fd, err);
+    if (s == NULL) {
         return err->status;
     }
 
@@ -188,15 +188,15 @@ hl_sandbox_destroy(hl_sandbox_t *sb)
 
 
 /* With the writable slot mapped from "fd", or of zeroes (-1). */
-static hl_status_t
-hl_sandbox_alloc(hl_sandbox_t **sb, hl_host_t *host, hl_image_t *image,
-    int fd, hl_error_t *err)
+static hl_sandbox_t *
+hl_sandbox_alloc(hl_host_t *host, hl_image_t *image, int fd, hl_error_t *err)
 {
     hl_sandbox_t  *s;
 
     s = calloc(1, sizeof(hl_sandbox_t));
     if (s == NULL) {
-        return hl_error_system(err, ENOMEM, "calloc()");
+        (void) hl_error_system(err, ENOMEM, "calloc()");
+        return NULL;
     }
 
     s->host = host;
@@ -211,17 +211,15 @@ hl_sandbox_alloc(hl_sandbox_t **sb, hl_host_t *host, hl_image_t *image,
     if (s->log == NULL || s->last == NULL || s->touched == NULL) {
         (void) hl_error_system(err, ENOMEM, "calloc()");
         hl_sandbox_destroy(s);
-        return err->status;
+        return NULL;
     }
 
     if (hl_map(&s->rw, image->layout.rw_size, fd, HL_MAP_WRITE, err)
         != HL_OK)
     {
         hl_sandbox_destroy(s);
-        return err->status;
+        return NULL;
     }
 
-    *sb = s;
-
-    return HL_OK;
+    return s;
 }
