@@ -47,6 +47,7 @@ PACKAGE_LIST += chromium        # and a browser, for the status page
 
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
 LINT_PACKAGE_LIST += libclang-rt-dev  # sanitizers and libFuzzer: make fuzz
+LINT_PACKAGE_LIST += valgrind         # memory of core: make valgrind
 
 BENCH_PACKAGE_LIST += libnginx-mod-http-js   # what people use instead: njs
 BENCH_PACKAGE_LIST += libnginx-mod-http-lua  # and Lua,
@@ -134,7 +135,7 @@ endef
 kvm_goals := demo run test core-test picolibc-test prove bench \
              test-nginx-newest deb-test \
              fuzz fuzz-short fuzz-replay fuzz-vm outage-long \
-             asan asan-palloc asan-palloc-short
+             asan asan-palloc asan-palloc-short valgrind valgrind-short
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
 kvm_problem := $(strip $(shell $(KVM_PROBLEM)))
@@ -210,6 +211,7 @@ help:
 	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine; QUICK=1'
 	@echo 'make fuzz       fuzz targets, TIME=600 seconds each; fuzz-short'
+	@echo 'make valgrind   unit tests of core under it; valgrind-short'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
 	@echo 'make deb        Debian packages'

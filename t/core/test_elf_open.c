@@ -120,7 +120,7 @@ oversized_file_is_refused(void **state)
     (void) state;
 
     files_write(16);
-    assert_int_equal(truncate(path, (256l << 20) + 1), 0);
+    assert_int_equal(truncate(path, (256L << 20) + 1), 0);
     files_refused("is over 256 MiB");
 }
 

@@ -5,6 +5,8 @@
  * mapping behind.
  */
 
+#include <stdlib.h>
+
 #include "test.h"
 
 
@@ -28,7 +30,10 @@ assert_no_leak(void (*life)(void))
     }
 
     assert_int_equal(test_descriptors(), descriptors);
-    assert_int_equal(test_mappings(), mappings);
+
+    if (getenv("HL_TEST_VALGRIND") == NULL) {       /* it maps what it needs */
+        assert_int_equal(test_mappings(), mappings);
+    }
 }
 
 
