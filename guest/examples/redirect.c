@@ -59,10 +59,8 @@ compare(const void *a, const void *b)
 static void
 redirect(const hl_http_request_t *req, hl_http_response_t *resp)
 {
-    redirect_t         key;
+    redirect_t         key = { .from = hl_http_uri(req).data };
     const redirect_t  *found;
-
-    key.from = hl_http_uri(req).data;
 
     found = bsearch(&key, table, table_len, sizeof(redirect_t), compare);
 
@@ -87,7 +85,8 @@ bad_map(unsigned line, const char *what)
 {
     char  message[64];
 
-    snprintf(message, sizeof(message), "line %u of the map: %s", line, what);
+    (void) snprintf(message, sizeof(message), "line %u of the map: %s", line,
+                    what);
     hl_abort_with_code_and_message(hl_ErrorCode_GuestError, message);
 }
 

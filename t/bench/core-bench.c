@@ -51,7 +51,7 @@ void
 bench_check(hl_status_t status, const hl_error_t *err)
 {
     if (status != HL_OK) {
-        fprintf(stderr, "core-bench: %s\n", err->text);
+        (void) fprintf(stderr, "core-bench: %s\n", err->text);
         exit(1);
     }
 }
@@ -208,11 +208,12 @@ int
 main(int argc, char **argv)
 {
     int          fd;
-    const char  *part;
+    const char  *part, *quick;
     hl_error_t   err;
 
     part = argc > 1 ? argv[1] : "";
-    bench_quick = getenv("QUICK") != NULL && *getenv("QUICK") != '\0';
+    quick = getenv("QUICK");
+    bench_quick = quick != NULL && *quick != '\0';
 
     if (strcmp(part, "floor") == 0 || strcmp(part, "calls") == 0) {
         floor_open();
@@ -237,8 +238,9 @@ main(int argc, char **argv)
         bench_memory(argv[2], argv[3]);
 
     } else {
-        fprintf(stderr, "usage: core-bench calls LARGE SMALL | life SMALL"
-                " | interrupt SMALL | memory SMALL KERNEL | floor\n");
+        (void) fprintf(stderr, "usage: core-bench calls LARGE SMALL"
+                       " | life SMALL | interrupt SMALL"
+                       " | memory SMALL KERNEL | floor\n");
         return 2;
     }
 

@@ -92,7 +92,7 @@ static void
 calls_expect(int32_t value, int32_t expected)
 {
     if (value != expected) {
-        fprintf(stderr, "core-bench: wrong result\n");
+        (void) fprintf(stderr, "core-bench: wrong result\n");
         exit(1);
     }
 }

@@ -163,7 +163,7 @@ bench_interrupt(const char *small)
     arg.v.i32 = 1;
 
     if (pthread_create(&killer, NULL, life_killer, &times) != 0) {
-        fprintf(stderr, "core-bench: pthread_create() failed\n");
+        (void) fprintf(stderr, "core-bench: pthread_create() failed\n");
         exit(1);
     }
 
@@ -175,7 +175,8 @@ bench_interrupt(const char *small)
         if (hl_sandbox_finish(sb, 10 * BENCH_SECOND, &err)
             != HL_ERR_CANCELLED)
         {
-            fprintf(stderr, "core-bench: not cancelled: %s\n", err.text);
+            (void) fprintf(stderr, "core-bench: not cancelled: %s\n",
+                           err.text);
             exit(1);
         }
 

@@ -41,7 +41,7 @@ static void
 floor_check(int failed, const char *what)
 {
     if (failed) {
-        fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+        (void) fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
         exit(1);
     }
 }
@@ -166,8 +166,8 @@ floor_trip(void)
     if (floor_run->exit_reason != KVM_EXIT_IO
         || floor_run->io.port != FLOOR_PORT)
     {
-        fprintf(stderr, "floor: unexpected exit %u\n",
-                floor_run->exit_reason);
+        (void) fprintf(stderr, "floor: unexpected exit %u\n",
+                       floor_run->exit_reason);
         exit(1);
     }
 }

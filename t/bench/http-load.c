@@ -72,11 +72,27 @@ load_compare(const void *a, const void *b)
 }
 
 
-static void
+static void __attribute__((noreturn))
 load_fail(const char *what)
 {
-    fprintf(stderr, "http-load: %s\n", what);
+    (void) fprintf(stderr, "http-load: %s\n", what);
     exit(1);
+}
+
+
+static long
+load_number(const char *text)
+{
+    char  *end;
+    long   n;
+
+    n = strtol(text, &end, 10);
+
+    if (end == text || *end != '\0' || n < 0 || n > LOAD_COUNT_MAX) {
+        load_fail("a number is from 0 to 1000000");
+    }
+
+    return n;
 }
 
 
@@ -145,8 +161,8 @@ load_head(load_connection_t *c)
     }
 
     if (strncmp(c->head, "HTTP/1.1 200", 12) != 0) {
-        fprintf(stderr, "http-load: %.*s after %ld answers\n",
-                (int) strcspn(c->head, "\r"), c->head, load_done);
+        (void) fprintf(stderr, "http-load: %.*s after %ld answers\n",
+                       (int) strcspn(c->head, "\r"), c->head, load_done);
         exit(1);
     }
 
@@ -319,8 +335,8 @@ main(int argc, char **argv)
     while ((option = getopt(argc, argv, "b:c:n:")) != -1) {
         switch (option) {
         case 'b': file = optarg; break;
-        case 'c': connections = atoi(optarg); break;
-        case 'n': headers = atoi(optarg); break;
+        case 'c': connections = (int) load_number(optarg); break;
+        case 'n': headers = (int) load_number(optarg); break;
         default: load_fail("no such option");
         }
     }
@@ -330,7 +346,7 @@ main(int argc, char **argv)
                   " PORT PATH COUNT");
     }
 
-    load_count = atol(argv[optind + 2]);
+    load_count = load_number(argv[optind + 2]);
     load_samples = malloc(sizeof(double) * LOAD_COUNT_MAX);
 
     if (load_count < 1 || load_count > LOAD_COUNT_MAX || load_samples == NULL
@@ -343,10 +359,10 @@ main(int argc, char **argv)
     began = load_now();
 
     if (connections == 1) {
-        load_one(atoi(argv[optind]));
+        load_one((int) load_number(argv[optind]));
 
     } else {
-        load_many(atoi(argv[optind]), connections);
+        load_many((int) load_number(argv[optind]), connections);
     }
 
     seconds = (load_now() - began) / 1e6;
@@ -356,6 +372,8 @@ main(int argc, char **argv)
            "\"body\":%zu}\n", load_samples[load_count / 2],
            load_samples[load_count * 99 / 100], (double) load_count / seconds,
            load_body);
+
+    free(load_samples);
 
     return 0;
 }
