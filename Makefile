@@ -47,6 +47,8 @@ PACKAGE_LIST += chromium        # and a browser, for the status page
 
 LINT_PACKAGE_LIST += clang      # a second opinion on warnings
 LINT_PACKAGE_LIST += libclang-rt-dev  # sanitizers and libFuzzer: make fuzz
+LINT_PACKAGE_LIST += clang-tidy       # mistakes that need no run: make analyze
+LINT_PACKAGE_LIST += cppcheck         # and another view of them
 LINT_PACKAGE_LIST += valgrind         # memory of core: make valgrind
 
 BENCH_PACKAGE_LIST += libnginx-mod-http-js   # what people use instead: njs
@@ -149,6 +151,7 @@ include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
 include t/core/core-test.mk t/bench/bench.mk t/t.mk
 include t/nginx/nginx.mk t/fuzz/fuzz.mk pkg/pkg.mk t/asan.mk
+include t/analyze/analyze.mk
 
 
 demo: all
@@ -212,6 +215,7 @@ help:
 	@echo 'make bench      what a request costs on this machine; QUICK=1'
 	@echo 'make fuzz       fuzz targets, TIME=600 seconds each; fuzz-short'
 	@echo 'make valgrind   unit tests of core under it; valgrind-short'
+	@echo 'make analyze    gcc -fanalyzer, clang-tidy, cppcheck; -j2'
 	@echo 'make lint       warnings of gcc and clang, text rules'
 	@echo 'make install    DESTDIR= PREFIX=/usr/local'
 	@echo 'make deb        Debian packages'
