@@ -147,13 +147,15 @@ sub naps {
 }
 
 
-naps(NAPS, 0);
+naps(NAPS, 0);                          # which makes the sandboxes
 
+my $work = naps(NAPS, 0);
 my $one = naps(1, 1000);
 my $all = naps(NAPS, 1000);
 
-cmp_ok($all, '<', 1.5 * $one, 'all at the same time');
-diag(sprintf '%d sleepers: %.2f s, one: %.2f s', NAPS, $all, $one);
+cmp_ok($all, '<', 1.5 * $one + $work, 'all at the same time');
+diag(sprintf '%d sleepers: %.2f s, one: %.2f s, without sleep: %.2f s',
+     NAPS, $all, $one, $work);
 
 $nginx->finish;
 
