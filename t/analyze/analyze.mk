@@ -60,7 +60,8 @@ $(analyze)/$(1).cppcheck: $(2) $(analyze_headers)
 	|| { cat $$@; exit 1; }
 endef
 
-analyze_tests := $(wildcard t/bench/*.c t/bench/compare/*.c t/cost/*.c)
+analyze_tests := $(wildcard t/bench/*.c t/bench/compare/*.c t/cost/*.c \
+                            t/outage/*.c)
 analyze_nginx_tests := t/asan.c $(wildcard t/fuzz/fuzz*.c t/fuzz/ngx*.c)
 
 $(eval $(call analyze_room,core,$(CORE_SOURCES),-Icore))
