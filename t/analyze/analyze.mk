@@ -61,7 +61,7 @@ $(analyze)/$(1).cppcheck: $(2) $(analyze_headers)
 endef
 
 analyze_tests := $(wildcard t/bench/*.c t/bench/compare/*.c t/cost/*.c \
-                            t/outage/*.c)
+                            t/outage/*.c t/soak/*.c)
 analyze_nginx_tests := t/asan.c $(wildcard t/fuzz/fuzz*.c t/fuzz/ngx*.c)
 
 $(eval $(call analyze_room,core,$(CORE_SOURCES),-Icore))
@@ -70,8 +70,8 @@ $(eval $(call analyze_room,module,ngx_http_hyperlight_module.c \
     $(wildcard http/*.c),-Icore -Ihttp $$(analyze_nginx)))
 $(eval $(call analyze_room,guest,$(wildcard guest/lib/*.c \
     guest/examples/*.c),-Icore -Iguest/include -Iguest/lib $$(analyze_hlcc)))
-$(eval $(call analyze_room,unit,$(wildcard t/core/*.c), \
-    -It/analyze/include -Icore -It/core))
+$(eval $(call analyze_room,unit,$(wildcard t/core/*.c t/faults/*.c), \
+    -It/analyze/include -Icore -It/core -It/faults))
 $(eval $(call analyze_room,tests,$(analyze_tests),-Icore))
 $(eval $(call analyze_room,nginx-tests,$(analyze_nginx_tests),-Icore -Ihttp \
     -It/fuzz $$(analyze_nginx)))

@@ -348,9 +348,10 @@ sweep(const inject_t *ways, size_t n)
     size_t    i, some;
     uint32_t  after;
 
+    assert_int_not_equal(n, 0);
     some = (sweep_few < n ? sweep_few : n);
 
-    for (after = 0; ; after++) {
+    for (after = 0; n > 0; after++) {
         for (i = 0; i < some; i++) {
             if (!live(&ways[(after * some + i) % n], after)) {
                 return;
