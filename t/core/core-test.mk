@@ -8,7 +8,7 @@
 #     faults-long       test_faults with all errnos of each ioctl
 #     faults-asan       test_faults, and core, with sanitizers
 #     valgrind          those that can be under valgrind's memcheck
-#     valgrind-short    the same without the four longest: for CI
+#     valgrind-short    the same without the five longest: for CI
 #
 # The other sources of this folder are fixtures: each binary has them all.
 #
@@ -93,11 +93,12 @@ attack-long: $(B)/t/core/test_attack_sweep $(core_test_needs)
 # writes valgrind knows by its number.  That of KVM_GET_TSC_KHZ does not say,
 # of which it warns: it writes nothing.  What cannot run there: test_outage
 # brings a malloc() that fails, and valgrind puts its own in that place;
-# test_exhaustion leaves no address space, and valgrind needs some.
+# test_exhaustion leaves no address space, and valgrind needs some; in
+# test_storm it lets signals interrupt ioctls that the kernel does not.
 
 valgrind_run  := valgrind --quiet --leak-check=full --error-exitcode=99
-valgrind_none := outage exhaustion
-valgrind_long := attack attack_sweep leak restore
+valgrind_none := outage exhaustion storm
+valgrind_long := attack attack_sweep faults leak restore
 valgrind_all  := $(filter-out $(valgrind_none:%=$(B)/t/core/test_%), \
                               $(core_test_bins))
 
