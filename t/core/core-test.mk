@@ -96,7 +96,10 @@ attack-long: $(B)/t/core/test_attack_sweep $(core_test_needs)
 # test_exhaustion leaves no address space, and valgrind needs some; in
 # test_storm it lets signals interrupt ioctls that the kernel does not.
 
-valgrind_run  := valgrind --quiet --leak-check=full --error-exitcode=99
+# Threads take turns: one that never stops, as a storm of kills, leaves no time
+# to the others else.
+valgrind_run  := valgrind --quiet --leak-check=full --error-exitcode=99 \
+                 --fair-sched=yes
 valgrind_none := outage exhaustion storm
 valgrind_long := attack attack_sweep faults leak restore
 valgrind_all  := $(filter-out $(valgrind_none:%=$(B)/t/core/test_%), \
