@@ -461,6 +461,13 @@ ngx_http_hyperlight_pool_put(ngx_http_hyperlight_sandbox_t *sandbox)
         ngx_http_hyperlight_leave_queue(ctx);
         ngx_http_hyperlight_take(sandbox, ctx);
         ngx_http_hyperlight_runnable(ctx);
+
+        /* what was the queue's timeout is the call's now: before its first
+         * turn, and anew, since nginx leaves a timer as it is that would
+         * move by little */
+
+        ngx_del_timer(&ctx->timer);
+        ngx_add_timer(&ctx->timer, ctx->timeout);
         return;
     }
 

@@ -248,12 +248,6 @@ ngx_http_hyperlight_begin_call(ngx_http_hyperlight_ctx_t *ctx)
     ctx->call = function;
     ctx->start = ngx_http_hyperlight_now();
 
-    /* what was the queue's timeout, if there was one, is the call's now */
-
-    if (ctx->timer.timer_set) {
-        ngx_add_timer(&ctx->timer, ctx->timeout);
-    }
-
     return NGX_AGAIN;
 }
 

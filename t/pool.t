@@ -39,6 +39,22 @@ hyperlight_guest alone {
     timeout 60s;
 }
 
+hyperlight_guest hog {
+    binary t-guests/work.elf;
+    sandboxes 2;
+    slice 20ms;
+    cpu_limit 60s;
+    timeout 60s;
+}
+
+hyperlight_guest hurried {
+    binary t-guests/sleep.elf;
+    sandboxes 1;
+    queue 64 timeout=70ms;
+    cpu_limit 60s;
+    timeout 60s;
+}
+
 hyperlight_guest patient {
     binary t-guests/work.elf;
     sandboxes 1;
@@ -51,6 +67,8 @@ location /grows { hyperlight_pass grows work; }
 location /single { hyperlight_pass single work; }
 location /alone { hyperlight_pass alone work; }
 location /patient { hyperlight_pass patient work; }
+location /hog { hyperlight_pass hog work; }
+location /hurried { hyperlight_pass hurried nap; }
 location /plain { return 200 "plain"; }
 
 location = /page {
@@ -162,6 +180,27 @@ ok(!answered($running), 'while the guest computes');
 is(scalar $nginx->log_lines('no sandbox was free within 50 ms'), 1,
    'the log says so');
 is($running->response->{body}, 2000, 'the running call does not mind');
+
+
+# One that has got a sandbox waits no more: that its turn comes late, behind
+# others that compute, is not for the queue's timeout.
+
+my @hogs = map { started('/hog?20000') } 1 .. 2;
+my %statuses;
+
+for (1 .. 10) {
+    $statuses{$_->{status}}++
+        for map { $_->response } map { started('/hurried?10') } 1 .. 6;
+}
+
+is_deeply([grep { $_ != 200 && $_ != 503 } keys %statuses], [],
+          'calls that had a sandbox before the timeout are served: '
+          . join ', ', map { "$_: $statuses{$_}" } sort keys %statuses);
+ok($statuses{200}, 'there were some');
+is(scalar $nginx->log_lines('/hurried'),
+   scalar $nginx->log_lines('no sandbox was free within 70 ms.*/hurried'),
+   'no others');
+$_->close for @hogs;
 
 
 # ---- a request tree -------------------------------------------------------
