@@ -42,6 +42,7 @@ PACKAGE_LIST += curl            # the demo's client; HTTP/2 for t/http2.t
 PACKAGE_LIST += strace          # t/ioctl.t counts what a request costs
 PACKAGE_LIST += cmake           # t/sdk-install.t builds a guest by it
 PACKAGE_LIST += pkg-config      # and by this
+PACKAGE_LIST += libnghttp2-dev  # t/soak's client speaks HTTP/2
 PACKAGE_LIST += prometheus      # its promtool, for t/status.t
 PACKAGE_LIST += chromium        # and a browser, for the status page
 
@@ -135,7 +136,7 @@ fi
 endef
 
 kvm_goals := demo run test core-test picolibc-test prove bench \
-             test-nginx-newest deb-test \
+             test-nginx-newest deb-test soak \
              fuzz fuzz-short fuzz-replay fuzz-vm outage-long \
              asan asan-palloc asan-palloc-short valgrind valgrind-short
 
@@ -149,7 +150,7 @@ endif
 
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
-include t/core/core-test.mk t/bench/bench.mk t/t.mk
+include t/core/core-test.mk t/bench/bench.mk t/t.mk t/soak/soak.mk
 include t/nginx/nginx.mk t/fuzz/fuzz.mk pkg/pkg.mk t/asan.mk
 include t/analyze/analyze.mk
 
@@ -176,7 +177,7 @@ lint-core lint-guests guest-warnings tools-warnings module-lint: \
 
 lint-core: sources = $(CORE_SOURCES) $(wildcard t/core/*.c t/bench/*.c \
                                 t/bench/compare/*.c t/cost/*.c t/faults/*.c \
-                                t/outage/*.c) \
+                                t/outage/*.c t/soak/*.c) \
                      $(fuzz_lint)
 lint-core:
 	@set -e; for cc in gcc clang; do \
@@ -213,6 +214,7 @@ help:
 	@echo 'make test-nginx-newest'
 	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine; QUICK=1'
+	@echo 'make soak       mixed traffic, TIME=60 seconds of it'
 	@echo 'make fuzz       fuzz targets, TIME=600 seconds each; fuzz-short'
 	@echo 'make valgrind   unit tests of core under it; valgrind-short'
 	@echo 'make analyze    gcc -fanalyzer, clang-tidy, cppcheck; -j2'

@@ -29,7 +29,8 @@ t_preloads := $(B)/t/cost/count.so \
               $(B)/t/outage/fail.so $(B)/t/outage/clock.so \
               $(B)/t/faults/inject.so
 
-t-guests: $(t_guests) $(t_preloads) $(B)/t/outage/storm
+t-guests: $(t_guests) $(t_preloads) $(B)/t/outage/storm \
+          $(B)/soak/soak-load
 
 # What t/cost.t counts with; its memcpy() is to be no call of memcpy().
 $(t_preloads): $(B)/%.so: %.c | $(PACKAGES)

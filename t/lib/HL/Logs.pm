@@ -55,6 +55,20 @@ sub clear_log {
 }
 
 
+# The same, of a log that grows: it is kept if finish() might complain.
+
+sub prune_log {
+    my ($self) = @_;
+
+    my $text = $self->log_text;
+
+    return $self->clear_log
+        if $text =~ /\[(?:alert|emerg)\]|Sanitizer|runtime error:|open socket/;
+
+    truncate $self->dir . '/error.log', 0;
+}
+
+
 # Lines that finish() would complain about, and this test provokes.
 
 sub allow {

@@ -445,7 +445,7 @@ sub signal {
 # HUP, and waits until the old workers are gone and the new ones are there.
 
 sub reload {
-    my ($self) = @_;
+    my ($self, $timeout) = @_;
 
     my %old = map { $_ => 1 } $self->children;
 
@@ -458,7 +458,7 @@ sub reload {
         return $self->{workers} == grep { is_worker($_) } @children;
     };
 
-    wait_for(sub { $self->has_exited || $reloaded->() });
+    wait_for(sub { $self->has_exited || $reloaded->() }, $timeout);
 
     if (!$reloaded->()) {
         croak 'nginx does not reload: ',
