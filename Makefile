@@ -215,6 +215,8 @@ help:
 	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine; QUICK=1'
 	@echo 'make soak       mixed traffic, TIME=60 seconds of it'
+	@echo 'make attack-long, faults-long, outage-long'
+	@echo '                what the tests of these names do, at length'
 	@echo 'make fuzz       fuzz targets, TIME=600 seconds each; fuzz-short'
 	@echo 'make valgrind   unit tests of core under it; valgrind-short'
 	@echo 'make analyze    gcc -fanalyzer, clang-tidy, cppcheck; -j2'
