@@ -30,7 +30,7 @@ $(HLRUN): $(tools_objects) $(B)/libhyperlight.a
 	$(CC) $(TOOLS_CFLAGS) $(TOOLS_LDFLAGS) -o $@ $^ -lelf
 
 $(B)/tools/%.o: tools/%.c tools/hlrun.h tools/tools.mk \
-                core/hyperlight.h core/hl_abi.h | $(PACKAGES)
+                $(CORE_HEADERS) | $(PACKAGES)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CORE_WARNINGS) $(TOOLS_CFLAGS) -Icore -c -o $@ $<
 
