@@ -1,7 +1,8 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * hyperlight.h: libhyperlight, a sandbox per call on KVM.
+ * hyperlight.h: libhyperlight, a sandbox per call on KVM.  With the headers
+ * that it includes this is all that an embedder needs.
  *
  *     hl_guest_t     an ELF file, read once and validated; any process
  *     hl_host_t      this thread's hold on KVM: device, timer, entropy

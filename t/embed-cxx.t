@@ -24,7 +24,7 @@ my $warnings = '-Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wundef '
 # The headers alone, as a user may have them: nothing else of core.
 mkdir "$dir/include" or die "mkdir: $!";
 symlink "$top/core/$_", "$dir/include/$_" or die "symlink: $!"
-    for qw(hyperlight.h hl_abi.h);
+    for qw(hyperlight.h hl_abi.h hl_embedder.h hl_status.h);
 
 write_file('embed.cc', <<'EOT');
 #include <hyperlight.h>
