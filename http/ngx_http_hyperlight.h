@@ -399,11 +399,14 @@ ngx_int_t ngx_http_hyperlight_unavailable(ngx_http_hyperlight_ctx_t *ctx);
 ngx_int_t ngx_http_hyperlight_braked(ngx_http_hyperlight_ctx_t *ctx,
     uint64_t seconds);
 
-/* The request headers of a name, one by one: "search" is zeroes at first. */
+/* Request headers one by one, all or those of a name, NULL at the end:
+ * "search" is zeroes at first. */
 typedef struct {
     ngx_list_part_t                  *part;
     ngx_uint_t                        i;
 } ngx_http_hyperlight_search_t;
+ngx_table_elt_t *ngx_http_hyperlight_next_header(ngx_http_request_t *r,
+    ngx_http_hyperlight_search_t *search);
 ngx_table_elt_t *ngx_http_hyperlight_find_header(ngx_http_request_t *r,
     ngx_http_hyperlight_search_t *search, const ngx_str_t *name);
 

@@ -175,10 +175,10 @@ ngx_http_hyperlight_set_headers_in(ngx_http_hyperlight_ctx_t *ctx)
 static ngx_int_t
 ngx_http_hyperlight_drop_headers(ngx_http_request_t *r, ngx_array_t *fields)
 {
-    ngx_uint_t         i;
-    ngx_list_part_t    old, *part;
-    ngx_table_elt_t   *header, *h;
-    ngx_http_header_t *known;
+    ngx_list_part_t                old;
+    ngx_table_elt_t               *header, *h;
+    ngx_http_header_t             *known;
+    ngx_http_hyperlight_search_t   search;
 
     old = r->headers_in.headers.part;
 
@@ -189,23 +189,13 @@ ngx_http_hyperlight_drop_headers(ngx_http_request_t *r, ngx_array_t *fields)
         return NGX_ERROR;
     }
 
-    part = &old;
-    header = part->elts;
+    search.part = &old;
+    search.i = 0;
 
-    for (i = 0; /* void */; i++) {
+    while ((header = ngx_http_hyperlight_next_header(r, &search))) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            header = part->elts;
-            i = 0;
-        }
-
-        if (ngx_http_hyperlight_is_replaced(fields, &header[i].key)) {
-            known = ngx_http_hyperlight_known(r, &header[i].key);
+        if (ngx_http_hyperlight_is_replaced(fields, &header->key)) {
+            known = ngx_http_hyperlight_known(r, &header->key);
 
             if (known) {
                 ngx_http_hyperlight_forget_known(r, known);
@@ -219,7 +209,7 @@ ngx_http_hyperlight_drop_headers(ngx_http_request_t *r, ngx_array_t *fields)
             return NGX_ERROR;
         }
 
-        *h = header[i];
+        *h = *header;
     }
 
     return NGX_OK;

@@ -143,38 +143,24 @@ ngx_http_hyperlight_put_fields(ngx_http_hyperlight_ctx_t *ctx)
 static ngx_int_t
 ngx_http_hyperlight_put_headers(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_uint_t        i;
-    hl_error_t        err;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *header;
+    hl_error_t                     err;
+    ngx_table_elt_t               *h;
+    ngx_http_hyperlight_search_t   search;
 
     if (!(ctx->guest->grants & ngx_http_hyperlight_grant(HEADERS))) {
         return NGX_OK;
     }
 
-    part = &ctx->request->headers_in.headers.part;
-    header = part->elts;
+    ngx_memzero(&search, sizeof(ngx_http_hyperlight_search_t));
 
-    for (i = 0; /* void */; i++) {
+    while ((h = ngx_http_hyperlight_next_header(ctx->request, &search))) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            header = part->elts;
-            i = 0;
-        }
-
-        if (ngx_http_hyperlight_hidden(ctx->guest, &header[i].key)) {
+        if (ngx_http_hyperlight_hidden(ctx->guest, &h->key)) {
             continue;
         }
 
-        if (hl_call_http_header(ctx->sandbox,
-                                header[i].key.data, header[i].key.len,
-                                header[i].value.data, header[i].value.len,
-                                &err)
+        if (hl_call_http_header(ctx->sandbox, h->key.data, h->key.len,
+                                h->value.data, h->value.len, &err)
             != HL_OK)
         {
             return ngx_http_hyperlight_fail(ctx, &err);
@@ -341,8 +327,8 @@ ngx_http_hyperlight_copy_body(ngx_http_request_t *r, u_char *dst)
 
 
 ngx_table_elt_t *
-ngx_http_hyperlight_find_header(ngx_http_request_t *r,
-    ngx_http_hyperlight_search_t *search, const ngx_str_t *name)
+ngx_http_hyperlight_next_header(ngx_http_request_t *r,
+    ngx_http_hyperlight_search_t *search)
 {
     ngx_table_elt_t  *h;
 
@@ -350,23 +336,31 @@ ngx_http_hyperlight_find_header(ngx_http_request_t *r,
         search->part = &r->headers_in.headers.part;
     }
 
-    for ( ;; ) {
+    while (search->i >= search->part->nelts) {
 
-        if (search->i >= search->part->nelts) {
-            if (search->part->next == NULL) {
-                return NULL;
-            }
-
-            search->part = search->part->next;
-            search->i = 0;
-            continue;
+        if (search->part->next == NULL) {
+            return NULL;
         }
 
-        h = search->part->elts;
-        h += search->i++;
-
-        if (ngx_http_hyperlight_same(&h->key, name)) {
-            return h;
-        }
+        search->part = search->part->next;
+        search->i = 0;
     }
+
+    h = search->part->elts;
+
+    return &h[search->i++];
+}
+
+
+ngx_table_elt_t *
+ngx_http_hyperlight_find_header(ngx_http_request_t *r,
+    ngx_http_hyperlight_search_t *search, const ngx_str_t *name)
+{
+    ngx_table_elt_t  *h;
+
+    do {
+        h = ngx_http_hyperlight_next_header(r, search);
+    } while (h && !ngx_http_hyperlight_same(&h->key, name));
+
+    return h;
 }

@@ -220,10 +220,9 @@ static ngx_int_t
 ngx_http_hyperlight_sub_headers(ngx_http_request_t *sr,
     const hl_subrequest_t *sub)
 {
-    ngx_uint_t              i;
-    ngx_list_part_t        *part;
-    ngx_table_elt_t        *header, *h;
-    ngx_http_headers_in_t  *in;
+    ngx_table_elt_t               *header, *h;
+    ngx_http_headers_in_t         *in;
+    ngx_http_hyperlight_search_t   search;
 
     in = &sr->headers_in;
 
@@ -233,22 +232,11 @@ ngx_http_hyperlight_sub_headers(ngx_http_request_t *sr,
         return NGX_ERROR;
     }
 
-    part = &sr->parent->headers_in.headers.part;
-    header = part->elts;
+    ngx_memzero(&search, sizeof(ngx_http_hyperlight_search_t));
 
-    for (i = 0; /* void */; i++) {
+    while ((header = ngx_http_hyperlight_next_header(sr->parent, &search))) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            header = part->elts;
-            i = 0;
-        }
-
-        if (ngx_http_hyperlight_sub_drops(&header[i].key)) {
+        if (ngx_http_hyperlight_sub_drops(&header->key)) {
             continue;
         }
 
@@ -257,7 +245,7 @@ ngx_http_hyperlight_sub_headers(ngx_http_request_t *sr,
             return NGX_ERROR;
         }
 
-        *h = header[i];
+        *h = *header;
     }
 
     in->content_type = NULL;
