@@ -185,7 +185,7 @@ struct ngx_http_hyperlight_ctx_s {
     size_t                            line_len;
     ngx_uint_t                        lines;      /* logged */
 
-    /* request headers that were joined for the guest */
+    /* what was joined for the guest: request headers, a variable */
     u_char                           *joined;
     size_t                            joined_size;
 
@@ -437,7 +437,7 @@ void ngx_http_hyperlight_clear_headers(ngx_http_hyperlight_ctx_t *ctx);
     ((ctx)->status == NGX_HTTP_NO_CONTENT                                     \
      || (ctx)->status == NGX_HTTP_NOT_MODIFIED)
 
-/* Whether two ngx_str_t name the same header. */
+/* Whether two ngx_str_t name the same header, or variable. */
 #define ngx_http_hyperlight_same(a, b)                                        \
     ((a)->len == (b)->len                                                     \
      && ngx_strncasecmp((a)->data, (b)->data, (a)->len) == 0)
@@ -474,6 +474,10 @@ extern const size_t              ngx_http_hyperlight_nfunctions;
 /* Whose line it is goes first; "fmt" goes on from there. */
 void ngx_http_hyperlight_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level,
     const char *fmt, ...);
+
+/* Room for what the guest is answered, until it asks again; NULL: no memory. */
+u_char *ngx_http_hyperlight_join_room(ngx_http_hyperlight_ctx_t *ctx,
+    size_t size);
 
 /* Logs the line that the guest has begun, and not ended. */
 void ngx_http_hyperlight_log_rest(ngx_http_hyperlight_ctx_t *ctx);

@@ -102,21 +102,14 @@ ngx_http_hyperlight_guest_variable(void *data, const char *name,
 
     /* the NUL tells an empty one from none */
 
-    if (ctx->joined_size < (size_t) v->len + 1) {
-        ctx->joined_size = 0;
-
-        ctx->joined = ngx_pnalloc(ctx->request->pool, (size_t) v->len + 1);
-        if (ctx->joined == NULL) {
-            return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");
-        }
-
-        ctx->joined_size = (size_t) v->len + 1;
+    p = ngx_http_hyperlight_join_room(ctx, (size_t) v->len + 1);
+    if (p == NULL) {
+        return hl_error_set(err, HL_ERR_SYSTEM, "out of memory");
     }
 
-    p = ngx_cpymem(ctx->joined, v->data, v->len);
-    *p = '\0';
+    *ngx_cpymem(p, v->data, v->len) = '\0';
 
-    value->v.bytes.data = ctx->joined;
+    value->v.bytes.data = p;
     value->v.bytes.len = (size_t) v->len + 1;
 
     return HL_OK;
@@ -163,6 +156,7 @@ ngx_http_hyperlight_read_variable(ngx_http_hyperlight_ctx_t *ctx,
     hl_error_t *err)
 {
     char                             text[128];
+    ngx_str_t                        wanted;
     ngx_uint_t                       i;
     ngx_http_hyperlight_readable_t  *var;
 
@@ -171,15 +165,16 @@ ngx_http_hyperlight_read_variable(ngx_http_hyperlight_ctx_t *ctx,
                             "there is no request during initialization");
     }
 
+    /* ngx_str_t knows no const */
+
+    wanted.data = (u_char *) (uintptr_t) name;
+    wanted.len = len;
+
     var = ctx->guest->variables ? ctx->guest->variables->elts : NULL;
 
     for (i = 0; var && i < ctx->guest->variables->nelts; i++) {
 
-        if (var[i].name.len != len
-            || ngx_strncasecmp(var[i].name.data, (u_char *) (uintptr_t) name,
-                               len)
-               != 0)
-        {
+        if (!ngx_http_hyperlight_same(&var[i].name, &wanted)) {
             continue;
         }
 

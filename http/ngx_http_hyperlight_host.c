@@ -149,19 +149,13 @@ ngx_http_hyperlight_join_header(ngx_http_hyperlight_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (ctx->joined_size < size) {
-        ctx->joined = ngx_pnalloc(ctx->request->pool, size);
-        if (ctx->joined == NULL) {
-            ctx->joined_size = 0;
-            return NGX_ERROR;
-        }
-
-        ctx->joined_size = size;
+    p = ngx_http_hyperlight_join_room(ctx, size);
+    if (p == NULL) {
+        return NGX_ERROR;
     }
 
     separator = ngx_http_hyperlight_same(name, &cookie) ? ';' : ',';
 
-    p = ctx->joined;
     ngx_memzero(&search, sizeof(ngx_http_hyperlight_search_t));
 
     while ((h = ngx_http_hyperlight_find_header(ctx->request, &search,
@@ -179,6 +173,24 @@ ngx_http_hyperlight_join_header(ngx_http_hyperlight_ctx_t *ctx,
     value->len = (size_t) (p - ctx->joined);
 
     return NGX_OK;
+}
+
+
+u_char *
+ngx_http_hyperlight_join_room(ngx_http_hyperlight_ctx_t *ctx, size_t size)
+{
+    if (ctx->joined_size < size) {
+        ctx->joined_size = 0;
+
+        ctx->joined = ngx_pnalloc(ctx->request->pool, size);
+        if (ctx->joined == NULL) {
+            return NULL;
+        }
+
+        ctx->joined_size = size;
+    }
+
+    return ctx->joined;
 }
 
 
