@@ -442,6 +442,10 @@ void ngx_http_hyperlight_clear_headers(ngx_http_hyperlight_ctx_t *ctx);
     ((a)->len == (b)->len                                                     \
      && ngx_strncasecmp((a)->data, (b)->data, (a)->len) == 0)
 
+/* What no value of a header or variable has in it. */
+#define ngx_http_hyperlight_is_control(ch)                                    \
+    (((ch) < 0x20 && (ch) != '\t') || (ch) == 0x7f)
+
 /* Whether it is a token, as names of headers are. */
 ngx_uint_t ngx_http_hyperlight_is_name(ngx_str_t *name);
 
@@ -475,7 +479,7 @@ extern const size_t              ngx_http_hyperlight_nfunctions;
 void ngx_http_hyperlight_log(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t level,
     const char *fmt, ...);
 
-/* Room for what the guest is answered, until it asks again; NULL: no memory. */
+/* Room for what a guest is answered, until it asks again; NULL: no memory. */
 u_char *ngx_http_hyperlight_join_room(ngx_http_hyperlight_ctx_t *ctx,
     size_t size);
 

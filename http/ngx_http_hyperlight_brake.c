@@ -45,7 +45,7 @@ ngx_http_hyperlight_guest_fail_limit(ngx_conf_t *cf, ngx_command_t *cmd,
 
     slash = (u_char *) ngx_strchr(value[1].data, '/');
     if (slash == NULL) {
-        return "needs N/TIME, N from 1 to 100, as \"10/10s\"";
+        goto invalid;
     }
 
     n = ngx_atoi(value[1].data, (size_t) (slash - value[1].data));
@@ -58,13 +58,17 @@ ngx_http_hyperlight_guest_fail_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     if (n < 1 || n > NGX_HTTP_HYPERLIGHT_FAILURES_MAX
         || guest->fail_time == (ngx_msec_t) NGX_ERROR)
     {
-        return "needs N/TIME, N from 1 to 100, as \"10/10s\"";
+        goto invalid;
     }
 
     guest->fail_limit = (ngx_uint_t) n;
 
     return ngx_http_hyperlight_time_post.post_handler(cf, NULL,
                                                       &guest->fail_time);
+
+invalid:
+
+    return "needs N/TIME, N from 1 to 100, as \"10/10s\"";
 }
 
 

@@ -284,12 +284,9 @@ static ngx_uint_t
 ngx_http_hyperlight_is_value(ngx_str_t *value)
 {
     size_t  i;
-    u_char  ch;
 
     for (i = 0; i < value->len; i++) {
-        ch = value->data[i];
-
-        if ((ch < 0x20 && ch != '\t') || ch == 0x7f) {
+        if (ngx_http_hyperlight_is_control(value->data[i])) {
             return 0;
         }
     }

@@ -434,7 +434,7 @@ ngx_http_hyperlight_set_accept(ngx_http_hyperlight_ctx_t *ctx,
     for (cl = ctx->body; cl; cl = cl->next) {
         for (p = cl->buf->pos; p < cl->buf->last; p++) {
 
-            if ((*p < 0x20 && *p != '\t') || *p == 0x7f) {
+            if (ngx_http_hyperlight_is_control(*p)) {
                 return hl_error_set(err, HL_ERR_OUTPUT, "the value has a "
                                     "control character, 0x%02x", *p);
             }
