@@ -239,7 +239,7 @@ ngx_http_hyperlight_create_main_conf(ngx_conf_t *cf)
      *
      *     hmcf->first = NULL;
      *     hmcf->filters = 0;
-     *     hmcf->own = NULL;
+     *     hmcf->unstarted = NULL;
      *     hmcf->worker = NULL;
      */
 

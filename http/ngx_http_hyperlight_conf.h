@@ -67,7 +67,8 @@ typedef struct {
     u_char                           *memory_file;
     ngx_uint_t                        memory_line;
     ngx_fd_t                          kvm_fd;
-    ngx_http_hyperlight_worker_t     *own;        /* NULL without KVM */
+    ngx_http_hyperlight_worker_t     *unstarted;  /* the same, made in the
+                                                     master; NULL: no KVM */
     ngx_http_hyperlight_worker_t     *worker;     /* NULL in the master */
 } ngx_http_hyperlight_main_conf_t;
 

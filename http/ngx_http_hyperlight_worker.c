@@ -58,7 +58,7 @@ ngx_http_hyperlight_worker_create(ngx_conf_t *cf,
 
     cln->handler = ngx_http_hyperlight_worker_cleanup;
 
-    hmcf->own = w;
+    hmcf->unstarted = w;
 
     return NGX_CONF_OK;
 }
@@ -70,11 +70,11 @@ void
 ngx_http_hyperlight_worker_start(ngx_http_hyperlight_main_conf_t *hmcf,
     ngx_cycle_t *cycle)
 {
-    if (hmcf->own == NULL) {
+    if (hmcf->unstarted == NULL) {
         return;
     }
 
-    hmcf->worker = hmcf->own;
+    hmcf->worker = hmcf->unstarted;
 
     ngx_http_hyperlight_worker_init(hmcf->worker, cycle);
     ngx_http_hyperlight_worker_fill(hmcf->worker);
