@@ -176,6 +176,7 @@ guest-rust:
 	@echo 'guest: without $(RUSTC), not built:' $(notdir $(guest_rust))
 endif
 
+.PRECIOUS: $(B)/guest/examples/lib%.a
 $(B)/guest/examples/lib%.a: $(GUEST)/examples/%.rs
 	@mkdir -p $(@D)
 	MAKEFLAGS= $(RUSTC) --edition 2021 --crate-type staticlib -O \
