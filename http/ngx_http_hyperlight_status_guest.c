@@ -25,6 +25,8 @@ static void ngx_http_hyperlight_prometheus_own(
     ngx_http_hyperlight_out_t *out, ngx_http_hyperlight_view_t *views,
     ngx_uint_t n);
 static int ngx_http_hyperlight_own_cmp(const void *one, const void *two);
+static ngx_int_t ngx_http_hyperlight_own_order(
+    const ngx_http_hyperlight_own_t *a, const ngx_http_hyperlight_own_t *b);
 static void ngx_http_hyperlight_prometheus_counter(
     ngx_http_hyperlight_out_t *out, ngx_http_hyperlight_sorted_t *metric);
 static void ngx_http_hyperlight_prometheus_buckets(
@@ -109,8 +111,7 @@ ngx_http_hyperlight_prometheus_own(ngx_http_hyperlight_out_t *out,
     for (i = 0; i < n; i++) {
         metrics = views[i].guest->metrics;
 
-        for (k = 0; k < metrics->nown && k < NGX_HTTP_HYPERLIGHT_OWN_MAX; k++)
-        {
+        for (k = 0; k < metrics->nown; k++) {
             sorted[count].own = &metrics->own[k];
             sorted[count++].view = &views[i];
         }
@@ -121,10 +122,8 @@ ngx_http_hyperlight_prometheus_own(ngx_http_hyperlight_out_t *out,
 
     for (i = 0; i < count; i++) {
 
-        if (i == 0 || sorted[i].own->kind != sorted[i - 1].own->kind
-            || sorted[i].own->name.len != sorted[i - 1].own->name.len
-            || ngx_memcmp(sorted[i].own->text, sorted[i - 1].own->text,
-                          sorted[i].own->name.len)
+        if (i == 0
+            || ngx_http_hyperlight_own_order(sorted[i - 1].own, sorted[i].own)
                != 0)
         {
             ngx_http_hyperlight_out(out, "# TYPE hyperlight_guest_%V%s\n",
@@ -143,7 +142,7 @@ ngx_http_hyperlight_prometheus_own(ngx_http_hyperlight_out_t *out,
 }
 
 
-/* By kind, name, and the guests' own order. */
+/* In the guests' own order, those of one metric. */
 
 static int
 ngx_http_hyperlight_own_cmp(const void *one, const void *two)
@@ -153,18 +152,27 @@ ngx_http_hyperlight_own_cmp(const void *one, const void *two)
 
     ngx_int_t  rc;
 
-    if (a->own->kind != b->own->kind) {
-        return a->own->kind < b->own->kind ? -1 : 1;
-    }
-
-    rc = ngx_memn2cmp(a->own->text, b->own->text, a->own->name.len,
-                      b->own->name.len);
+    rc = ngx_http_hyperlight_own_order(a->own, b->own);
 
     if (rc == 0) {
         rc = (a->view > b->view) - (a->view < b->view);
     }
 
     return (int) rc;
+}
+
+
+/* By kind and name; 0: the same metric. */
+
+static ngx_int_t
+ngx_http_hyperlight_own_order(const ngx_http_hyperlight_own_t *a,
+    const ngx_http_hyperlight_own_t *b)
+{
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
+    }
+
+    return ngx_memn2cmp(a->name.data, b->name.data, a->name.len, b->name.len);
 }
 
 
