@@ -41,6 +41,9 @@ EOT
 my $body = join '', map { chr(32 + $_ % 90) } 1 .. 200_000;
 
 
+sub sandboxes { return HL::Status::json($_[0])->{act}{sandboxes}{count} }
+
+
 # ---- workers that start ---------------------------------------------------
 
 my $nginx = HL::Nginx->new(%sections);
@@ -64,11 +67,12 @@ for my $lacks (1 .. 3) {
     ok($r->{status} == 200 || $r->{headers}{'retry-after'},
        'requests are served or are told to come again');
 
-    ok(HL::Nginx::wait_for(sub { $few->descriptors($pid) == $whole }),
+    ok(HL::Nginx::wait_for(sub { sandboxes($few) == 2 }),
        'with more of them it has its sandboxes');
     is($few->get('/?count')->{body}, 1, 'and serves');
 
     $few->take_quiet_baseline;
+    is($few->descriptors($pid), $whole, 'with no descriptor more than ever');
     $few->finish;
 }
 
@@ -77,9 +81,6 @@ for my $lacks (1 .. 3) {
 
 $nginx->start;
 ($worker) = $nginx->workers;
-
-sub sandboxes { return HL::Status::json($nginx)->{act}{sandboxes}{count} }
-
 
 # Three calls, which wait for their bodies, have to be served by two sandboxes
 # or let the pool grow.
@@ -176,8 +177,9 @@ $clients[1]->request('POST', '/whole?get', body => $body);
 is($clients[1]->response->{body}, sum($body), 'the body has its file');
 
 crowd();
-cmp_ok(sandboxes(), '>', 2, 'and the pool grows');
-ok(HL::Nginx::wait_for(sub { sandboxes() == 2 }), 'for as long as needed');
+cmp_ok(sandboxes($nginx), '>', 2, 'and the pool grows');
+ok(HL::Nginx::wait_for(sub { sandboxes($nginx) == 2 }),
+   'for as long as needed');
 
 $_->close for @clients, $plain;
 is_deeply([$nginx->workers], [$worker], 'all by one worker');
