@@ -257,7 +257,7 @@ is(status()->{stillborn}{sandboxes}{count}, 0, 'a guest that has none');
        'then it is gone');
     is(status()->{single}{calls}{ok}, $before->{single}{calls}{ok} + 1,
        'its call is counted');
-    $nginx->take_baseline;
+    $nginx->take_quiet_baseline;
 }
 
 {
@@ -352,7 +352,7 @@ $nginx = HL::Nginx->new(workers => 2, http => $http, server => $server);
 
     $client->close;
     HL::Nginx::wait_for(sub { $nginx->workers == 2 });
-    $nginx->take_baseline;
+    $nginx->take_quiet_baseline;
 }
 
 

@@ -404,7 +404,7 @@ sub limit {
 }
 
 
-# What finish() compares with: call it when the workers are new on purpose.
+# What finish() compares with, of workers that have had no request.
 
 sub take_baseline {
     my ($self) = @_;
@@ -414,8 +414,9 @@ sub take_baseline {
 }
 
 
-# The same behind requests whose connections the workers may not have closed
-# yet: a socket has an inode for as long as a process has it.
+# The same, to be called when the workers are new on purpose: behind requests
+# whose connections they may not have closed yet.  A socket has an inode for as
+# long as a process has it.
 
 sub take_quiet_baseline {
     my ($self) = @_;
