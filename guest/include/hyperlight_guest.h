@@ -311,7 +311,7 @@ void hl_call_host_function(const hl_FunctionCall *function_call);
 /*
  * The same for a guest that can go on without an answer: NULL if the host
  * function failed or could not be called; hl_host_error() tells why, until
- * the next call of this function.  The answer is the caller's, see
+ * the host is asked for something else.  The answer is the caller's, see
  * hl_free_return_value().
  */
 hl_ReturnValue *hl_call_host_function_with_result(

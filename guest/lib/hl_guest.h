@@ -67,7 +67,7 @@ typedef struct {
     size_t                  entry_room;
 
     char                   *error;      /* malloc'ed; NULL: no error */
-    char                   *host_error; /* malloc'ed; of a host call */
+    char                   *host_error; /* malloc'ed: hl_host_error() */
     hl_ErrorCode            error_code;
     bool                    reply_ready;
 
@@ -171,11 +171,12 @@ void *hl_service_begin(uint32_t id, size_t len);
 /* Calls.  What came out; NULL: an error, which hl_host_error() tells. */
 const hl_abi_value_t *hl_service_call(void);
 
-/* What hl_host_error() tells; NULL: nothing. */
-void hl_set_host_error(const char *text);
-
 /* Both, for what takes a number. */
 const hl_abi_value_t *hl_service_number(uint32_t id, uint64_t n);
+
+
+/* host_error.c: what hl_host_error() tells from now on; NULL: nothing. */
+void hl_set_host_error(const char *text);
 
 
 /* error.c, abort.c */

@@ -1,10 +1,9 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * host_call_result.c: hl_call_host_function_with_result(), and why it failed.
+ * host_call_result.c: hl_call_host_function_with_result().
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "hl_return_value.h"
@@ -19,11 +18,10 @@ hl_call_host_function_with_result(const hl_FunctionCall *function_call)
     char                   text[HL_HOST_CALL_TEXT];
     const hl_abi_reply_t  *reply;
 
-    free(hl_guest.host_error);
-    hl_guest.host_error = NULL;
+    hl_set_host_error(NULL);
 
     if (!hl_host_call(function_call, text, sizeof(text))) {
-        hl_guest.host_error = hl_strdup(text);
+        hl_set_host_error(text);
         return NULL;
     }
 
@@ -33,18 +31,11 @@ hl_call_host_function_with_result(const hl_FunctionCall *function_call)
     reply = hl_host_reply();
 
     if (reply->error != 0) {
-        hl_guest.host_error = hl_strdup((const char *) (reply + 1));
+        hl_set_host_error((const char *) (reply + 1));
         return NULL;
     }
 
     return hl_host_value((const hl_abi_value_t *) (reply + 1));
-}
-
-
-const char *
-hl_host_error(void)
-{
-    return hl_guest.host_error != NULL ? hl_guest.host_error : "";
 }
 
 

@@ -4,18 +4,9 @@
  * service.c: a host function of the guest library, called by its number.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "hl_guest.h"
-
-
-void
-hl_set_host_error(const char *text)
-{
-    free(hl_guest.host_error);
-    hl_guest.host_error = text != NULL ? hl_strdup(text) : NULL;
-}
 
 
 void *
