@@ -94,11 +94,8 @@ hl_kvm_create(hl_vm_t **vm, hl_host_t *host, const hl_image_t *image,
 static hl_status_t
 hl_kvm_open_vm(hl_vm_t *vm, hl_error_t *err)
 {
-    if (hl_kvm_create_vm(&vm->host->kvm, &vm->vm_fd, err) != HL_OK) {
-        return err->status;
-    }
-
-    if (hl_kvm_confine(vm, err) != HL_OK
+    if (hl_kvm_create_vm(&vm->host->kvm, &vm->vm_fd, err) != HL_OK
+        || hl_kvm_confine(vm, err) != HL_OK
         || hl_kvm_slots(vm, err) != HL_OK
         || hl_kvm_open_vcpu(vm, err) != HL_OK)
     {

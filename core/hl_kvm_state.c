@@ -106,9 +106,9 @@ hl_kvm_state_save(hl_vm_t *vm, hl_vcpu_state_t **state, hl_error_t *err)
         || hl_kvm_ioctl(fd, KVM_GET_XSAVE, &s->xsave, "KVM_GET_XSAVE", err)
            != HL_OK
         || hl_kvm_ioctl(fd, KVM_GET_VCPU_EVENTS, &s->events,
-                      "KVM_GET_VCPU_EVENTS", err) != HL_OK
+                        "KVM_GET_VCPU_EVENTS", err) != HL_OK
         || hl_kvm_ioctl(fd, KVM_GET_DEBUGREGS, &s->debug, "KVM_GET_DEBUGREGS",
-                      err) != HL_OK)
+                        err) != HL_OK)
     {
         free(s);
         return err->status;
@@ -143,13 +143,13 @@ hl_kvm_state_load(hl_vm_t *vm, const hl_vcpu_state_t *state, hl_error_t *err)
         || hl_kvm_ioctl(fd, KVM_SET_XSAVE, &s.xsave, "KVM_SET_XSAVE", err)
            != HL_OK
         || hl_kvm_ioctl(fd, KVM_SET_DEBUGREGS, &s.debug, "KVM_SET_DEBUGREGS",
-                      err) != HL_OK)
+                        err) != HL_OK)
     {
         return err->status;
     }
 
     return hl_kvm_ioctl(fd, KVM_SET_VCPU_EVENTS, &s.events,
-                      "KVM_SET_VCPU_EVENTS", err);
+                        "KVM_SET_VCPU_EVENTS", err);
 }
 
 
@@ -157,13 +157,8 @@ static hl_status_t
 hl_kvm_ioctl(int fd, unsigned long request, void *arg, const char *name,
     hl_error_t *err)
 {
-    int  errnum;
-
     if (ioctl(fd, request, arg) == -1) {
-        errnum = errno;
-
-        return hl_error_set(err, HL_ERR_SYSTEM, "ioctl(%s): %s", name,
-                            strerror(errnum));
+        return hl_error_ioctl(err, -1, name);
     }
 
     return HL_OK;
