@@ -14,8 +14,8 @@
 /* HL_ERR_SYSTEM with the text "what: strerror(errnum)". */
 hl_status_t hl_error_system(hl_error_t *err, int errnum, const char *what);
 
-/* Of an ioctl with a result of no use: -1, and errno, or what makes no
- * sense. */
+/* HL_ERR_SYSTEM of an ioctl: its result was -1, errno says why; or it was
+ * another one that makes no sense. */
 hl_status_t hl_error_ioctl(hl_error_t *err, int result, const char *name);
 
 /* Of a hl_ErrorCode of the SDK; a number, put into "buf", of others. */

@@ -49,10 +49,11 @@ struct hl_vcpu_state_s {
 };
 
 
+/* hl_kvm_device.c: of an open device, whose "fd" stays the caller's. */
 hl_status_t hl_kvm_init(hl_kvm_t *kvm, int fd, hl_error_t *err);
 void hl_kvm_free(hl_kvm_t *kvm);
 
-/* O_CLOEXEC, as KVM makes it. */
+/* Signals wait meanwhile.  *fd is O_CLOEXEC, as KVM makes it. */
 hl_status_t hl_kvm_create_vm(const hl_kvm_t *kvm, int *fd, hl_error_t *err);
 
 

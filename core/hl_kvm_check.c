@@ -142,7 +142,8 @@ hl_kvm_check(hl_vm_t *vm, const hl_vcpu_state_t *state, hl_error_t *err)
 }
 
 
-/* It looks at rip, which must be the entry code's. */
+/* hl_kvm_state_save() refuses a vCPU whose rip is not the entry code's, by
+ * HL_ERR_PROTOCOL: here that is a difference. */
 static hl_status_t
 hl_kvm_check_save(hl_vm_t *vm, hl_vcpu_state_t **now, hl_error_t *err)
 {

@@ -1,8 +1,8 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * hl_kvm_device.c: /dev/kvm: opens it, checks what this KVM can do, learns
- * what its guests are offered, and makes VMs.
+ * hl_kvm_device.c: /dev/kvm: opens it, checks what this KVM can do, and what
+ * the kernel says of VMSCAPE, learns what its guests are offered, makes VMs.
  */
 
 #include <errno.h>

@@ -145,10 +145,11 @@ hl_status_t hl_sandbox_get_log(hl_sandbox_t *sb, hl_error_t *err);
 void hl_clock_publish(hl_sandbox_t *sb, uint64_t now);
 void hl_clock_leave(hl_sandbox_t *sb);
 
-/* hl_exception.c: the guest goes on in its handler, with sb->fault, or
- * HL_ERR_FAULT: it has none, err says nothing; and where the handler lets it
- * go on. */
+/* hl_exception.c: the guest goes on in its handler, with sb->fault.
+ * HL_ERR_FAULT, and nothing in *err: it has none, or no stack for it. */
 hl_status_t hl_exception_deliver(hl_sandbox_t *sb, hl_error_t *err);
+
+/* It goes on where the handler says. */
 hl_status_t hl_exception_resume(hl_sandbox_t *sb, hl_gva_t frame,
     hl_error_t *err);
 

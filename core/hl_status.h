@@ -1,8 +1,8 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * hl_status.h: what a function of libhyperlight returns, and the
- * error record that says more.  Part of hyperlight.h.
+ * hl_status.h: what a function of libhyperlight returns, and the error
+ * record that says more.  Part of hyperlight.h.
  */
 
 #ifndef _HL_STATUS_H_INCLUDED_

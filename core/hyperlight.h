@@ -180,7 +180,10 @@ void hl_config_init(hl_config_t *config);
  */
 hl_status_t hl_config_check(const hl_config_t *config, hl_error_t *err);
 
-/* What hl_sandbox_memory() of its sandboxes will be.  "config" is checked. */
+/*
+ * What hl_sandbox_memory() of its sandboxes will be, with a "config" that
+ * hl_config_check() takes.  Of config->files it fails as hl_sandbox_create().
+ */
 hl_status_t hl_guest_memory(const hl_guest_t *guest,
     const hl_config_t *config, size_t *memory, size_t *shared,
     hl_error_t *err);

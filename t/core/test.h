@@ -62,7 +62,8 @@ int test_end(void **state);
 void test_open(const char *name, const hl_config_t *config);
 int test_close(void **state);
 
-/* How many are open: what leaks one has more of them in the end. */
+/* How many there are: what leaks one has more of them in the end.  Under
+ * valgrind mappings are not counted: 0. */
 size_t test_descriptors(void);
 size_t test_mappings(void);
 
