@@ -64,14 +64,11 @@ variable(void *data, const char *name, size_t name_len, hl_value_t *value,
     hl_error_t *err)
 {
     (void) data;
+    (void) err;
 
     seen.variables++;
     (void) snprintf(seen.name, sizeof(seen.name), "%.*s", (int) name_len,
                     name);
-
-    if (seen.answer != HL_OK) {
-        return hl_error_set(err, seen.answer, "no variable");
-    }
 
     value->v.bytes.data = "value";
     value->v.bytes.len = sizeof("value");
@@ -252,7 +249,6 @@ variable_is_answered_with_its_bytes(void **state)
                         "value", sizeof("value"));
 
     begin();
-    seen.answer = HL_OK;
     assert_ok(call_raw(HL_PHASE_INIT, HL_RAW_VARIABLE, "host"));
     assert_non_null(reply_error());
     assert_int_equal(seen.variables, 0);

@@ -17,7 +17,7 @@
  *     "set", name                 hl_http_add_header()
  *     "add", name, number         hl_metric_add()
  *     "observe", name, number     hl_metric_observe()
- *     "many", number, ...         the rest, so many times
+ *     "many", number              the next of these, so many times
  *     "crash", "spin"
  */
 
@@ -175,9 +175,9 @@ ask(words_t *words, const char *uri)
 }
 
 
-/* What asks the host at once. */
+/* What asks the host at once; false: it is something else. */
 
-static int
+static bool
 obey_call(words_t *words, const char *what)
 {
     if (strcmp(what, "get") == 0) {
@@ -205,10 +205,10 @@ obey_call(words_t *words, const char *what)
         ask(words, take(words));
 
     } else {
-        return 0;
+        return false;
     }
 
-    return 1;
+    return true;
 }
 
 
@@ -216,6 +216,10 @@ static void
 obey(words_t *words, const char *what)
 {
     const char  *name;
+
+    if (obey_call(words, what)) {
+        return;
+    }
 
     if (strcmp(what, "header") == 0) {
         tell_view(words, hl_http_header(words->req, take(words)));
@@ -275,20 +279,14 @@ may(const hl_http_request_t *req, hl_http_response_t *resp)
 
             while (n-- > 1) {
                 words = again;
-                what = take(&words);
-
-                if (!obey_call(&words, what)) {
-                    obey(&words, what);
-                }
+                obey(&words, take(&words));
             }
 
             words = again;
             continue;
         }
 
-        if (!obey_call(&words, what)) {
-            obey(&words, what);
-        }
+        obey(&words, what);
     }
 }
 
