@@ -12,16 +12,12 @@ BENCH_PARTS ?= core compare scale loop
 # All of them run, so that one that fails does not hide the others.  The
 # summary fails if a target is missed, unless QUICK=1.
 bench: all $(bench_programs) $(bench_guests) $(B)/t/guests/work.elf \
-       $(B)/bench/quickjs/root | $(BENCH_PACKAGES)
+       | $(BENCH_PACKAGES)
 	@status=0; for part in $(BENCH_PARTS) summary; do \
 	    TEST_NGINX_BUILD=$(B) QUICK=$(QUICK) PASTE=$(PASTE) \
 	        t/bench/$$part.pl \
 	    || status=1; \
 	done; exit $$status
-
-# njs with QuickJS is in none of the packages of this system's release.
-$(B)/bench/quickjs/root: | $(BENCH_PACKAGES)
-	tools/debian-unpack forky $(@D) nginx libnginx-mod-http-js
 
 $(B)/bench/core-bench: t/bench/core-bench.c t/bench/core-calls.c \
                        t/bench/core-life.c t/bench/floor.c t/bench/jobs.c \

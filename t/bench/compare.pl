@@ -24,7 +24,10 @@ use lib dirname(__FILE__) . '/../lib';
 use HL::Bench;
 use HL::Nginx;
 
-use constant MODULES => '/usr/lib/nginx/modules';
+use constant {
+    MODULES => '/usr/lib/nginx/modules',
+    SUITE   => 'forky',
+};
 
 my $bench = HL::Bench->new('compare');
 my $rounds = HL::Bench::quick() ? 2 : 11;
@@ -98,7 +101,21 @@ my $nginx = HL::Nginx->new(
     server        => server(qr/^(?!quickjs)/),
 );
 
-my $root = HL::Bench::tool('quickjs') . '/root';
+# njs with QuickJS is in none of the packages of this system's release.
+
+sub quickjs {
+    my $dir = HL::Bench::tool('quickjs');
+
+    system(HL::Nginx::top() . '/tools/debian-unpack', SUITE, $dir, 'nginx',
+           'libnginx-mod-http-js') == 0
+        or die "bench: without nginx and njs of Debian's ${\ SUITE} there is "
+               . "no comparison\n";
+
+    return "$dir/root";
+}
+
+
+my $root = quickjs();
 my $newer = HL::Nginx->new(
     log_level     => 'warn',
     start         => 0,
