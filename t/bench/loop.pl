@@ -7,14 +7,13 @@
 # spin for two seconds each, for slices of 10 ms and of 1 ms.
 #
 # Part of "make bench".  The targets: with slices of 10 ms another location
-# waits less than 3 of them longer, a short guest less than 4.  With 1 ms the
+# waits at most 3 of them longer, a short guest at most 4.  With 1 ms the
 # machine's noise is in the way of such a promise.
 
 use strict;
 use warnings;
 
 use File::Basename qw(dirname);
-use JSON::PP ();
 use Time::HiRes qw(time);
 
 use lib dirname(__FILE__) . '/../lib';
@@ -27,15 +26,15 @@ use constant {
     SECONDS  => 2,
 };
 
-my $quick = $ENV{QUICK};
+my $quick = HL::Bench::quick();
+my $bench = HL::Bench->new('loop');
 my $requests = $quick ? 100 : 400;
-my $build = HL::Nginx::build();
-my @results;
 
 my %slice = (ten => 10, one => 1);
 
 my $nginx = HL::Nginx->new(
-    log_level => 'warn',
+    log_level     => 'warn',
+    check_restore => 0,
     http => join('', map { <<"EOT" } sort keys %slice), server => <<'EOT');
 hyperlight_guest spin_$_ {
     binary t-guests/work.elf;
@@ -64,10 +63,7 @@ EOT
 sub p99 {
     my ($path) = @_;
 
-    my $out = qx($build/bench/http-load ${\ $nginx->port} $path $requests);
-    die "bench: a request of $path failed\n" if $? != 0;
-
-    return JSON::PP::decode_json($out)->{p99} / 1000;
+    return HL::Bench::load($nginx->port, $path, $requests)->{p99} / 1000;
 }
 
 
@@ -86,17 +82,10 @@ sub turns {
 sub report {
     my (%r) = @_;
 
-    push @results, \%r;
+    $bench->add(\%r);
 
-    my $verdict = '';
-
-    if (defined $r{target}) {
-        $verdict = sprintf '  below %4.1f  %s', $r{target},
-            $r{median} < $r{target} ? 'reached' : 'MISSED';
-    }
-
-    printf "%-22s %9.2f %9.2f %9.2f%s\n", $r{name}, $r{idle}, $r{busy},
-        $r{median}, $verdict;
+    printf "%-22s %9.2f %9.2f %9.2f%s\n",
+        @r{qw(name idle busy median)}, HL::Bench::verdict(\%r);
 }
 
 
@@ -135,5 +124,4 @@ for my $kind (qw(ten one)) {
 
 $nginx->stop;
 
-HL::Bench::write_file("$build/bench/loop.json",
-                      JSON::PP->new->canonical->pretty->encode(\@results));
+$bench->save;

@@ -243,12 +243,21 @@ sub report {
     }
 
     $r{table} = $self->{table};
-    push @{ $self->{results} }, \%r;
+    $self->add(\%r);
 
     my $show = sub { defined $_[0] ? sprintf('%.2f', $_[0]) : '' };
 
     printf "%-30s %10s %10s %10s %8s%s\n", $r{name},
         map({ $show->($r{$_}) } qw(median min p99 ratio)), verdict(\%r);
+}
+
+
+# A result that its part shows in a table of its own.
+
+sub add {
+    my ($self, $r) = @_;
+
+    push @{ $self->{results} }, $r;
 }
 
 
