@@ -67,8 +67,9 @@ $(PICOLIBC)/origin: guest-always
 	@echo '$(PICOLIBC_SRC)' | cmp -s - $@ || echo '$(PICOLIBC_SRC)' >$@
 
 $(PICOLIBC)/built: $(GUEST)/picolibc/fetch $(GUEST)/picolibc/build \
-                   $(GUEST)/../tools/debian-source \
+                   $(GUEST)/../tools/debian-apt \
                    $(GUEST)/../tools/debian-mirror \
+                   $(GUEST)/../tools/debian-source \
                    $(GUEST)/picolibc/cross.txt $(PICOLIBC)/origin \
                    | $(PACKAGES)
 	PICOLIBC_SRC='$(PICOLIBC_SRC)' $(GUEST)/picolibc/fetch $(PICOLIBC)

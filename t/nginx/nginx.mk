@@ -38,8 +38,8 @@ $(NGINX_FETCHED)/origin: nginx-always
 	@echo '$(NGINX_NEWEST_SRC)' | cmp -s - $@ \
 	|| echo '$(NGINX_NEWEST_SRC)' >$@
 
-$(NGINX_FETCHED)/fetched: t/nginx/fetch tools/debian-source \
-                          tools/debian-mirror \
+$(NGINX_FETCHED)/fetched: t/nginx/fetch tools/debian-apt \
+                          tools/debian-mirror tools/debian-source \
                           $(NGINX_FETCHED)/origin | $(PACKAGES)
 	NGINX_NEWEST_SRC='$(NGINX_NEWEST_SRC)' t/nginx/fetch $(@D)
 	@touch $@
