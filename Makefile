@@ -137,7 +137,8 @@ endef
 
 kvm_goals := demo run test core-test picolibc-test prove bench \
              test-nginx-newest deb-test soak \
-             fuzz fuzz-short fuzz-replay fuzz-vm outage-long \
+             attack-long faults-long faults-asan outage-long \
+             fuzz fuzz-short fuzz-replay fuzz-vm \
              asan asan-palloc asan-palloc-short valgrind valgrind-short
 
 ifneq ($(filter $(kvm_goals),$(MAKECMDGOALS)),)
