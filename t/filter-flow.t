@@ -89,15 +89,12 @@ location /pass-fill { hyperlight_pass stream fill;
                       hyperlight_body_filter alter pass; }
 SERVER
 
-my $html = $nginx->dir . '/html';
-mkdir $html or die "mkdir: $!";
+mkdir $nginx->dir . '/html' or die "mkdir: $!";
 
 sub file {
     my ($name, $text) = @_;
 
-    open my $file, '>', "$html/$name" or die "$name: $!";
-    print $file $text;
-    close $file;
+    $nginx->write_file("html/$name", $text);
 }
 
 my $big = join '', map { sprintf "%015d\n", $_ } 1 .. 3 * MIB / 16;

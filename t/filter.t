@@ -129,15 +129,12 @@ location /error-head/ {
 location /errors/ { alias html/; hyperlight_body_filter alter upper; }
 SERVER
 
-my $html = $nginx->dir . '/html';
-mkdir $html or die "mkdir: $!";
+mkdir $nginx->dir . '/html' or die "mkdir: $!";
 
 sub file {
     my ($name, $text) = @_;
 
-    open my $file, '>', "$html/$name" or die "$name: $!";
-    print $file $text;
-    close $file;
+    $nginx->write_file("html/$name", $text);
 }
 
 file('a.txt', "a text\n");
