@@ -100,11 +100,7 @@ sub started {
 # The upstream's side of a connection, when the request has come.
 
 sub accepted {
-    IO::Select->new($upstream)->can_read(HL::Client::TIMEOUT)
-        or die 'nobody connects to the upstream';
-
-    my $peer = bless { socket => scalar $upstream->accept, buffer => '' },
-                     'HL::Client';
+    my $peer = HL::Client->accepted($upstream);
     $peer->read_until("\r\n\r\n");
 
     return $peer;

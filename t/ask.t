@@ -198,11 +198,7 @@ sub answer {
 # The upstream's side of a connection, and the request that came.
 
 sub accepted {
-    IO::Select->new($upstream)->can_read(HL::Client::TIMEOUT)
-        or die 'nobody connects to the upstream';
-
-    my $socket = $upstream->accept;
-    my $peer = bless { socket => $socket, buffer => '' }, 'HL::Client';
+    my $peer = HL::Client->accepted($upstream);
     my $head = $peer->read_until("\r\n\r\n");
 
     my $body = $head =~ /^Content-Length: (\d+)/mi ? $peer->read_exactly($1)

@@ -131,20 +131,10 @@ sub do_get {
 # A connection of the upstream, with its request read.
 
 sub accepted {
-    my $peer = $upstream->accept or die "accept: $!";
-    my $request = '';
-
-    sysread $peer, $request, 4096, length $request
-        until $request =~ /\r\n\r\n/;
+    my $peer = HL::Client->accepted($upstream);
+    $peer->read_until("\r\n\r\n");
 
     return $peer;
-}
-
-
-sub answer {
-    my ($peer, $bytes) = @_;
-
-    syswrite $peer, $bytes;
 }
 
 
@@ -177,8 +167,8 @@ for my $uri (qw(/origin /buffered)) {
     $client = begun($uri, 'pass');
     my $peer = accepted();
 
-    answer($peer, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
-                  . "Content-Length: 12\r\n\r\nfour");
+    $peer->send("HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                . "Content-Length: 12\r\n\r\nfour");
 
     # with buffering, nginx itself waits for full buffers
 
@@ -187,15 +177,15 @@ for my $uri (qw(/origin /buffered)) {
              qr/200 OK.*chunked.*\r\n4\r\nfour\r\n/s,
              'the first bytes are there before the last');
         is($nginx->get('/ok')->{body}, 'ok', 'the worker goes on meanwhile');
-        answer($peer, 'five');
+        $peer->send('five');
         is($client->read_until("five\r\n"), "4\r\nfive\r\n",
            'and so are the next');
     } else {
-        answer($peer, 'five');
+        $peer->send('five');
     }
 
-    answer($peer, 'last');
-    close $peer;
+    $peer->send('last');
+    $peer->close;
     like($client->read_until("0\r\n\r\n"), qr/last\r\n0\r\n\r\n$/,
          "$uri: to the end");
     $client->request('GET', '/ok');
@@ -278,9 +268,9 @@ for my $do ('all', 'pass', 'say=fallback,sum') {
     for my $uri (qw(/origin /buffered)) {
         $client = begun($uri, $do);
         my $peer = accepted();
-        answer($peer, "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nfour");
+        $peer->send("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nfour");
         sleep 0.05;
-        close $peer;
+        $peer->close;
 
         my $all = $client->read_to_end;
         like($all, $do eq 'pass' && $all !~ /502/ ? qr/four\r\n\z/
@@ -313,7 +303,7 @@ $client->close;
 ok(HL::Nginx::wait_for(sub {
        $nginx->read_file('access.log') =~ m{^/origin 499 }m
    }), 'a client that leaves before the response');
-close $peer;
+$peer->close;
 
 is_deeply([map { $_->response->{body} }
            map { begun('/file/a.txt', 'sleep=20,all') } 1 .. 4],

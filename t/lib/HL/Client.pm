@@ -41,6 +41,20 @@ sub new {
 }
 
 
+# The other side of one: what connects to this socket, an upstream's.
+
+sub accepted {
+    my ($class, $upstream) = @_;
+
+    IO::Select->new($upstream)->can_read(TIMEOUT)
+        or croak 'nobody connects to the upstream';
+
+    my $socket = $upstream->accept or croak "accept: $!";
+
+    return bless { socket => $socket, buffer => '' }, $class;
+}
+
+
 sub send {
     my ($self, $bytes) = @_;
 
