@@ -16,6 +16,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use HL::Nginx;
+use HL::Preload;
 use Test::More;
 
 use constant N => 201;
@@ -24,17 +25,12 @@ plan skip_all => 'sanitizers have their own malloc()'
     if $ENV{TEST_NGINX_SANITIZED};
 
 my @names = qw(allocations allocated runs logs ioctls copies copied mappings);
-my $counter = HL::Nginx::build() . '/t/cost/count.so';
-my $file = File::Temp->new(TEMPLATE => 'hl-cost-XXXXXX', TMPDIR => 1);
-
-print $file "\0" x 4096;
-$file->flush;
-chmod 0666, "$file";
+my $counter = HL::Preload->new('t/cost/count.so', HL_COST => 4096);
 
 my $nginx = HL::Nginx->new(
     log_level     => 'crit',
     check_restore => 0,
-    wrap          => ['env', "LD_PRELOAD=$counter", "HL_COST=$file"],
+    wrap          => [$counter->wrap],
     http => <<'EOT', server => <<'EOT');
 keepalive_requests 100000;
 client_body_buffer_size 64k;
@@ -60,11 +56,9 @@ sub faults {
 
 
 sub numbers {
-    open my $in, '<:raw', "$file" or die "$file: $!";
-    read $in, my $bytes, 8 * @names;
-
     my %n;
-    @n{@names} = unpack 'Q*', $bytes;
+
+    @n{@names} = unpack 'Q*', $counter->take(0, 8 * @names);
     $n{faults} = faults();
 
     return %n;

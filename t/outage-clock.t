@@ -10,11 +10,11 @@
 use strict;
 use warnings;
 
-use File::Temp ();
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use HL::Nginx;
+use HL::Preload;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -27,17 +27,11 @@ use constant {
 plan skip_all => 'sanitizers are put before libc themselves'
     if $ENV{TEST_NGINX_SANITIZED};
 
-my $file = File::Temp->new(TEMPLATE => 'hl-clock-XXXXXX', TMPDIR => 1);
+my $clocks = HL::Preload->new('t/outage/clock.so', HL_CLOCK => 16);
 my @jumped = (0, 0);                    # in seconds
 
-binmode $file;
-write_jumps();
-chmod 0644, "$file";
-
-my $nginx = HL::Nginx->new(
-    wrap => ['env', 'LD_PRELOAD=' . HL::Nginx::build()
-                    . '/t/outage/clock.so', "HL_CLOCK=$file"],
-    http => <<'EOT', server => <<'EOT');
+my $nginx = HL::Nginx->new(wrap => [$clocks->wrap],
+                           http => <<'EOT', server => <<'EOT');
 hyperlight_guest clock {
     binary t-guests/clock.elf;
     sandboxes 4;
@@ -84,18 +78,11 @@ EOT
 my ($worker) = $nginx->workers;
 
 
-sub write_jumps {
-    seek $file, 0, 0 or die "seek: $!";
-    print $file pack 'q2', map { $_ * 1_000_000_000 } @jumped;
-    $file->flush;
-}
-
-
 sub jump {
     my ($clock, $seconds) = @_;
 
     $jumped[$clock] += $seconds;
-    write_jumps();
+    $clocks->put(0, 'q2', map { $_ * 1_000_000_000 } @jumped);
 }
 
 

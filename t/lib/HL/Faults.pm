@@ -16,9 +16,8 @@ use strict;
 use warnings;
 
 use Carp qw(croak);
-use File::Temp ();
 
-use HL::Nginx;
+use parent qw(HL::Preload);
 
 use constant ALWAYS => 0xffffffff;
 
@@ -55,23 +54,8 @@ my @told = qw(seen done last pending);
 sub new {
     my ($class) = @_;
 
-    my $file = File::Temp->new(TEMPLATE => 'hl-faults-XXXXXX', TMPDIR => 1);
-
-    chmod 0666, "$file" or croak "chmod $file: $!";
-    binmode $file;
-
-    my $self = bless { file => $file }, $class;
-    $self->write(0, (0) x (1 + @given + @told));
-
-    return $self;
-}
-
-
-sub wrap {
-    my ($self) = @_;
-
-    return ('env', 'LD_PRELOAD=' . HL::Nginx::build() . '/t/faults/inject.so',
-            "HL_FAULTS=$self->{file}");
+    return $class->SUPER::new('t/faults/inject.so',
+                              HL_FAULTS => 4 * (1 + @given + @told));
 }
 
 
@@ -88,27 +72,15 @@ sub arm {
     $o{times} //= 1;
 
     $self->disarm;
-    $self->write(4, map { $o{$_} // 0 } @given);
-    $self->write(4 + 4 * @given, (0) x @told);
-    $self->write(0, $kind);
+    $self->put(4, 'L*', map({ $o{$_} // 0 } @given), (0) x @told);
+    $self->put(0, 'L', $kind);
 }
 
 
 sub disarm {
     my ($self) = @_;
 
-    $self->write(0, 0);
-}
-
-
-sub write {
-    my ($self, $offset, @numbers) = @_;
-
-    my $bytes = pack 'L*', @numbers;
-
-    sysseek($self->{file}, $offset, 0)
-        && syswrite($self->{file}, $bytes) == length $bytes
-        or croak "write $self->{file}: $!";
+    $self->put(0, 'L', 0);
 }
 
 
@@ -117,11 +89,8 @@ sub write {
 sub done {
     my ($self) = @_;
 
-    sysseek $self->{file}, 4 + 4 * @given, 0;
-    sysread $self->{file}, my $bytes, 4 * @told;
-
     my %n;
-    @n{@told} = unpack 'L*', $bytes;
+    @n{@told} = unpack 'L*', $self->take(4 + 4 * @given, 4 * @told);
 
     return $n{done};
 }

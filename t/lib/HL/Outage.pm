@@ -19,9 +19,8 @@ use warnings;
 
 use Errno qw(ENOMEM);
 use Exporter qw(import);
-use File::Temp ();
 
-use HL::Nginx;
+use parent qw(HL::Preload);
 
 use constant {
     MALLOC => 1,
@@ -39,22 +38,8 @@ our @EXPORT_OK = qw(MALLOC MAP ADVISE MEMFD WRITE);
 sub new {
     my ($class) = @_;
 
-    my $file = File::Temp->new(TEMPLATE => 'hl-outage-XXXXXX', TMPDIR => 1);
-    binmode $file;
-
-    print $file "\0" x (8 * (HEAD + ROWS));
-    $file->flush;
-    chmod 0666, "$file";
-
-    return bless { file => $file, round => 0 }, $class;
-}
-
-
-sub wrap {
-    my ($self) = @_;
-
-    return ('env', 'LD_PRELOAD=' . HL::Nginx::build() . '/t/outage/fail.so',
-            "HL_OUTAGE=$self->{file}");
+    return $class->SUPER::new('t/outage/fail.so',
+                              HL_OUTAGE => 8 * (HEAD + ROWS));
 }
 
 
@@ -64,22 +49,22 @@ sub order {
     my ($self, %o) = @_;
 
     $self->over;
-    $self->put(1, $o{kinds}, $o{errno} // ENOMEM, $o{n} // 1, $o{all} // 0,
-               0, (0) x ROWS);
-    $self->put(0, ++$self->{round});
+    $self->put(8, 'Q*', $o{kinds}, $o{errno} // ENOMEM, $o{n} // 1,
+               $o{all} // 0, 0, (0) x ROWS);
+    $self->put(0, 'Q', ++$self->{round});
 }
 
 
 sub over {
     my ($self) = @_;
 
-    $self->put(0, 0);
+    $self->put(0, 'Q', 0);
 }
 
 
 # How many calls have.
 
-sub failed { return $_[0]->take(5) }
+sub failed { return $_[0]->word(5) }
 
 
 # Of an n: the worker that had it, 0 if it has not come so far, and the kind.
@@ -87,28 +72,16 @@ sub failed { return $_[0]->take(5) }
 sub victim {
     my ($self, $n) = @_;
 
-    my $row = $self->take(HEAD + $n);
+    my $row = $self->word(HEAD + $n);
 
     return ($row & 0xffffffff, $row >> 32);
 }
 
 
-sub put {
-    my ($self, $at, @words) = @_;
-
-    seek $self->{file}, 8 * $at, 0 or die "seek: $!";
-    print { $self->{file} } pack 'Q*', @words;
-    $self->{file}->flush;
-}
-
-
-sub take {
+sub word {
     my ($self, $at) = @_;
 
-    seek $self->{file}, 8 * $at, 0 or die "seek: $!";
-    read $self->{file}, my $word, 8;
-
-    return unpack 'Q', $word;
+    return unpack 'Q', $self->take(8 * $at, 8);
 }
 
 
