@@ -15,10 +15,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Errno;
+use HL::Clients;
 use HL::Faults;
 use HL::Load;
 use HL::Nginx;
-use POSIX ();
 use Test::More;
 
 # KVM_EXIT_IO, and by what a guest leaves: core/hl_entry.h.
@@ -312,40 +312,27 @@ sub recovers {
 # Who asks gets what it has sent, or an error.
 
 sub asks {
-    my ($pipe) = @_;
+    my ($name, $begun, $is_over) = @_;
 
-    my ($stop, $parent, %n) = (0, getppid);
+    my %n;
 
-    local $SIG{USR1} = sub { $stop = 1 };
-
-    until ($stop || getppid != $parent) {
+    until ($is_over->()) {
         my $body = "of $$, request " . $n++;
         my $r = $nginx->post('/echo', $body);
 
         $n{$r->{status} == 200 && $r->{body} eq $body ? 'right'
            : $r->{status} =~ /^50[03]$/ && $r->{body} !~ /request \d/
            ? 'errors' : 'wrong'}++;
+        $begun->();
     }
 
-    printf {$pipe} "%d right, %d errors, %d wrong\n",
+    return sprintf '%d right, %d errors, %d wrong',
         map { $n{$_} || 0 } qw(right errors wrong);
 }
 
 {
-    my ($faulty, @asking) = 0;
-
-    for (1 .. 3) {
-        my $pid = open my $pipe, '-|';
-        defined $pid or die "fork: $!";
-
-        if ($pid == 0) {
-            asks(\*STDOUT);
-            close STDOUT;
-            POSIX::_exit(0);
-        }
-
-        push @asking, { pid => $pid, pipe => $pipe };
-    }
+    my $faulty = 0;
+    my $asking = HL::Clients->start(3, \&asks);
 
     for my $i (0 .. 199) {
         my $kind = ('error', 'error late', 'exit', 'exit early')[$i % 4];
@@ -358,15 +345,10 @@ sub asks {
     }
 
     $faults->disarm;
-    kill 'USR1', map { $_->{pid} } @asking;
 
-    for (@asking) {
-        my $report = readline($_->{pipe}) // 'nothing';
-
-        close $_->{pipe};
-        like($report, qr/^[1-9]\d* right, \d+ errors, 0 wrong$/,
-             'under load: each got its own answer, or an error');
-    }
+    like($_, qr/^[1-9]\d* right, \d+ errors, 0 wrong$/,
+         'under load: each got its own answer, or an error')
+        for $asking->end;
 
     cmp_ok($faulty, '>', 100, 'and there were faults');
 

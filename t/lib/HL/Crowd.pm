@@ -20,30 +20,18 @@ use strict;
 use warnings;
 
 use HL::Act qw(sum);
+use HL::Clients;
 use JSON::PP ();
-use POSIX ();
 
 
 sub start {
     my ($class, $nginx, $n, %o) = @_;
 
-    my @clients = map {
-        my $name = $_;
-        my $pid = open my $pipe, '-|';
-        defined $pid or die "fork: $!";
+    my $clients = HL::Clients->start($n, sub {
+        return JSON::PP::encode_json(client($nginx, \%o, @_));
+    });
 
-        if ($pid == 0) {
-            client($nginx, $name, %o);
-            POSIX::_exit(0);
-        }
-
-        { pid => $pid, pipe => $pipe }
-    } 1 .. $n;
-
-    # Each one has begun when it says so.
-    readline $_->{pipe} for @clients;
-
-    return bless { clients => \@clients }, $class;
+    return bless { clients => $clients }, $class;
 }
 
 
@@ -52,11 +40,10 @@ sub end {
 
     my $all = { ok => 0, lost => {}, greetings => 0, wrong => [] };
 
-    kill 'USR1', map { $_->{pid} } @{ $self->{clients} };
-
-    for (@{ $self->{clients} }) {
-        my $seen = JSON::PP::decode_json(readline $_->{pipe});
-        close $_->{pipe};
+    for my $line ($self->{clients}->end) {
+        my $seen = eval { JSON::PP::decode_json($line) }
+                   // { ok => 0, greetings => 0, lost => {},
+                        wrong => [$line] };
 
         $all->{$_} += $seen->{$_} for qw(ok greetings);
         $all->{lost}{$_} += $seen->{lost}{$_} for keys %{ $seen->{lost} };
@@ -68,17 +55,12 @@ sub end {
 
 
 sub client {
-    my ($nginx, $name, %o) = @_;
+    my ($nginx, $o, $name, $begun, $is_over) = @_;
 
     my %seen = (ok => 0, lost => {}, greetings => 0, wrong => []);
-    my ($stop, $n, $client, $worker) = (0, 0);
-    my $parent = getppid;
+    my ($n, $client, $worker) = (0);
 
-    local $SIG{USR1} = sub { $stop = 1 };
-    $| = 1;
-
-    # Without its parent, the test, it has nobody to report to.
-    until ($stop || getppid != $parent) {
+    until ($is_over->()) {
         if (!$client) {
             $worker = 'unknown';
             $client = eval { $nginx->connect };
@@ -88,7 +70,7 @@ sub client {
                 last;
             }
 
-            if ($o{keepalive}) {
+            if ($o->{keepalive}) {
                 $worker = eval { greet($client) };
 
                 if (!$worker) {
@@ -110,13 +92,14 @@ sub client {
             last;
 
         } else {
-            print "begun\n" if ++$seen{ok} == 1;
+            $seen{ok}++;
+            $begun->();
         }
 
-        undef $client if !$o{keepalive};
+        undef $client if !$o->{keepalive};
     }
 
-    print JSON::PP::encode_json(\%seen), "\n";
+    return \%seen;
 }
 
 

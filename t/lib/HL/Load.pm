@@ -13,36 +13,21 @@ package HL::Load;
 use strict;
 use warnings;
 
-use POSIX ();
+use HL::Clients;
 
 
 sub under {
     my ($nginx, $uri, $body, $code) = @_;
 
-    my @pipes = map {
-        my $pid = open my $pipe, '-|';
-        defined $pid or die "fork: $!";
-
-        if ($pid == 0) {
-            load($nginx, $uri, $body);
-            POSIX::_exit(0);
-        }
-
-        { pid => $pid, pipe => $pipe }
-    } 1 .. 2;
-
-    # Each one has begun when it says so.
-    readline $_->{pipe} for @pipes;
+    my $clients = HL::Clients->start(2, sub {
+        my ($name, @told) = @_;
+        return load($nginx, $uri, $body, @told);
+    });
 
     # Whatever happens, they are to stop.
     my $done = eval { $code->(); 1 };
     my $error = $@;
-
-    kill 'USR1', map { $_->{pid} } @pipes;
-
-    my @reports = map { my $line = readline $_->{pipe}; chomp $line; $line }
-                  @pipes;
-    close $_->{pipe} for @pipes;
+    my @reports = $clients->end;
 
     die $error if !$done;
 
@@ -51,31 +36,23 @@ sub under {
 
 
 sub load {
-    my ($nginx, $uri, $body) = @_;
+    my ($nginx, $uri, $body, $begun, $is_over) = @_;
 
-    my ($stop, $ok, $failed) = (0, 0, '');
-    my $parent = getppid;
+    my $ok = 0;
 
-    local $SIG{USR1} = sub { $stop = 1 };
-    $| = 1;
-
-    # Without its parent, the test, it has nobody to report to.  One request
-    # at least is of the time after the first.
-    until ($stop && $ok > 1 || getppid != $parent) {
+    # One request at least is of the time after the first.
+    until ($ok > 1 && $is_over->()) {
         my $r = eval { $nginx->get($uri) };
 
-        if ($r && $r->{status} == 200 && $r->{body} =~ /^\Q$body\E\s*$/) {
-            $ok++;
+        return "$ok ok, then " . ($r ? "answer $r->{status} $r->{body}"
+                                     : "error $@")
+            if !$r || $r->{status} != 200 || $r->{body} !~ /^\Q$body\E\s*$/;
 
-        } else {
-            $failed = $r ? "answer $r->{status} $r->{body}" : "error $@";
-            last;
-        }
-
-        print "begun\n" if $ok == 1;
+        $ok++;
+        $begun->();
     }
 
-    print $failed eq '' ? "ok\n" : "$ok ok, then $failed\n";
+    return 'ok';
 }
 
 
