@@ -86,17 +86,7 @@ sub jump {
 }
 
 
-sub started {
-    my ($uri) = @_;
-
-    my $client = $nginx->connect;
-    $client->request('GET', $uri);
-
-    # It has been read when another one, sent later, is answered.
-    $nginx->get('/plain');
-
-    return $client;
-}
+sub started { return $nginx->started(@_, '/plain') }
 
 
 # A guest's clocks, real and monotonic, before and after a nap, in seconds.

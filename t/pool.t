@@ -11,7 +11,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use HL::Nginx;
-use IO::Select;
 use Test::More;
 
 my $nginx = HL::Nginx->new(http => <<'EOT', server => <<'EOT');
@@ -82,24 +81,7 @@ EOT
 my ($worker) = $nginx->workers;
 
 
-sub started {
-    my ($uri) = @_;
-
-    my $client = $nginx->connect;
-    $client->request('GET', $uri);
-
-    # It has been read when another request, sent later, is answered.
-    $nginx->get('/plain');
-
-    return $client;
-}
-
-
-sub answered {
-    my ($client) = @_;
-
-    return IO::Select->new($client->{socket})->can_read(0) ? 1 : 0;
-}
+sub started { return $nginx->started(@_, '/plain') }
 
 
 sub vms {
@@ -137,7 +119,7 @@ my $refused = $nginx->get('/single?3');
 
 is($refused->{status}, 503, 'past the queue: 503');
 is($refused->{headers}{'retry-after'}, 1, 'with Retry-After');
-ok(!answered($running), 'while the guest computes');
+ok(!$running->answered, 'while the guest computes');
 
 is($waiting[0]->response->{body}, 1, 'first in');
 is($waiting[1]->response->{body}, 2, 'first out');
@@ -151,7 +133,7 @@ my $late;
 
 ok(HL::Nginx::wait_for(sub {
        $late = started('/single?5');
-       return !answered($late);
+       return !$late->answered;
    }), 'a client that leaves the queue makes room in it');
 
 is($running->response->{body}, 400, 'the running call does not mind');
@@ -176,7 +158,7 @@ my $tired = $nginx->get('/patient?1');
 
 is($tired->{status}, 503, 'a call that waited for too long: 503');
 is($tired->{headers}{'retry-after'}, 1, 'with Retry-After');
-ok(!answered($running), 'while the guest computes');
+ok(!$running->answered, 'while the guest computes');
 is(scalar $nginx->log_lines('no sandbox was free within 50 ms'), 1,
    'the log says so');
 is($running->response->{body}, 2000, 'the running call does not mind');

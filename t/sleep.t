@@ -12,7 +12,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use HL::Nginx;
-use IO::Select;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -48,21 +47,7 @@ location /plain { return 200 "plain"; }
 EOT
 
 
-sub started {
-    my ($uri) = @_;
-
-    my $client = $nginx->connect;
-    $client->request('GET', $uri);
-
-    return $client;
-}
-
-
-sub answered {
-    my ($client) = @_;
-
-    return IO::Select->new($client->{socket})->can_read(0) ? 1 : 0;
-}
+sub started { return $nginx->started(@_) }
 
 
 # How long it takes until all of them are answered, or how not.
@@ -86,7 +71,7 @@ my $sleeper = started('/sleep?400');
 
 is($nginx->get('/plain')->{body}, 'plain', 'the worker goes on');
 is($nginx->get('/sleep?0')->{body}, '0 0', 'and so do other guests');
-ok(!answered($sleeper), 'while one sleeps');
+ok(!$sleeper->answered, 'while one sleeps');
 is($sleeper->response->{body}, '0 0', 'which wakes up');
 
 my $one = duration(1, 400);

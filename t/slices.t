@@ -13,7 +13,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use HL::Nginx;
-use IO::Select;
 use Test::More;
 
 my $nginx = HL::Nginx->new(http => <<'EOT', server => <<'EOT');
@@ -73,22 +72,7 @@ EOT
 
 # Sends a request, and leaves its answer for later.
 
-sub started {
-    my ($uri) = @_;
-
-    my $client = $nginx->connect;
-    $client->request('GET', $uri);
-
-    return $client;
-}
-
-
-sub answered {
-    my ($client) = @_;
-
-    return length $client->{buffer}
-           || IO::Select->new($client->{socket})->can_read(0) ? 1 : 0;
-}
+sub started { return $nginx->started(@_) }
 
 
 # ---- slices ---------------------------------------------------------------
@@ -103,7 +87,7 @@ for my $path ('/work', '/long') {
        "$path: another location is served meanwhile");
     like($nginx->get('/hello')->{body}, qr/^Hello/,
          "$path: and another guest");
-    is_deeply([map { answered($_) } @busy], [0, 0],
+    is_deeply([map { $_->answered } @busy], [0, 0],
               "$path: while the guests compute");
 
     is_deeply([map { $_->response->{body} } @busy], [400, 400],
@@ -117,7 +101,7 @@ my $long = started('/work?1000');
 my $short = started('/work?20');
 
 is($short->response->{body}, 20, 'a short call does not wait for a long one');
-ok(!answered($long), 'that began before it');
+ok(!$long->answered, 'that began before it');
 is($long->response->{body}, 1000, 'and the long one ends, too');
 
 

@@ -78,15 +78,7 @@ sub status {
 }
 
 
-sub started {
-    my ($uri) = @_;
-
-    my $client = $nginx->connect;
-    $client->request('GET', $uri);
-    $nginx->get('/plain');
-
-    return $client;
-}
+sub started { return $nginx->started(@_, '/plain') }
 
 
 sub counted {

@@ -13,7 +13,6 @@ use lib "$FindBin::Bin/lib";
 
 use Compress::Zlib qw(crc32);
 use HL::Nginx;
-use IO::Select;
 use Test::More;
 
 my $nginx = HL::Nginx->new(http => <<'EOT', server => <<'EOT');
@@ -98,14 +97,6 @@ sub posted {
     $client->close;
 
     return $response;
-}
-
-
-sub answered {
-    my ($client) = @_;
-
-    return length $client->{buffer}
-           || IO::Select->new($client->{socket})->can_read(0) ? 1 : 0;
 }
 
 

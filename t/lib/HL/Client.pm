@@ -117,6 +117,16 @@ sub chunked {
 }
 
 
+# Whether there is something to read, or the end.
+
+sub answered {
+    my ($self) = @_;
+
+    return $self->{buffer} ne ''
+           || IO::Select->new($self->{socket})->can_read(0) ? 1 : 0;
+}
+
+
 # Reads one response: { status, reason, headers, list, body, raw_head }.
 # "headers" maps lower case names to values, repeated ones joined by ", ";
 # "list" has [name, value] as they came.  "head" says that there is no body.

@@ -572,6 +572,21 @@ sub post {
 }
 
 
+# A GET whose response is read later, from the client that is returned.  It
+# has been read by the worker when the next one, sent later, is answered.
+
+sub started {
+    my ($self, $uri, $next) = @_;
+
+    my $client = $self->connect;
+
+    $client->request('GET', $uri);
+    $self->get($next) if defined $next;
+
+    return $client;
+}
+
+
 # ---- the end --------------------------------------------------------------
 
 sub finish {
