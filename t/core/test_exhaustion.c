@@ -3,7 +3,7 @@
  *
  * test_exhaustion.c: limits of the process that are reached: descriptors,
  * address space, mappings.  A life with none to spare, then with some, and so
- * on until it has enough: see life.h.
+ * on until it has enough: see whole_life.h.
  */
 
 #define _GNU_SOURCE
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "hl_memory.h"
-#include "life.h"
+#include "whole_life.h"
 
 
 #define LIMIT_STEP      65536           /* of address space */

@@ -6,7 +6,9 @@
  * life ends with an error that names what failed, leaves nothing behind, and
  * the next one is as if nothing had been.
  *
- * core's malloc(), mmap() and so on are those below.
+ * core's malloc(), mmap() and so on are those below: each fails in its own
+ * way, wherever it is called from.  In a worker it is t/outage/fail.c, which
+ * looks for the module among the callers.
  */
 
 #define _GNU_SOURCE
@@ -19,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "life.h"
+#include "whole_life.h"
 
 
 void *__libc_malloc(size_t size);

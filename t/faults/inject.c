@@ -2,7 +2,9 @@
  * Copyright (C) the Hyperlight for nginx authors
  *
  * inject.c: takes the place of ioctl() and open(), and lets KVM fail, or a
- * guest leave as no guest does, when a test wants it: see inject.h.
+ * guest leave as no guest does, when a test wants it: see inject.h.  Calls for
+ * memory are t/outage/fail.c's: test_faults, which links this, counts them by
+ * a malloc() of its own (blocks.c).
  */
 
 #define _GNU_SOURCE

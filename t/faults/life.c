@@ -219,13 +219,24 @@ step_thaw(void)
 }
 
 
+/* A call, and back. */
+static hl_status_t
+call_and_restore(const char *name, int32_t arg, int32_t expected)
+{
+    if (step_thaw() != HL_OK
+        || call_int(life.sb, name, arg, expected) != HL_OK)
+    {
+        return test_err.status;
+    }
+
+    return life_restore(life.sb, life.snapshot);
+}
+
+
 static hl_status_t
 step_call(void)
 {
-    if (step_thaw() != HL_OK
-        || call_int(life.sb, "SetState", 7, 7) != HL_OK
-        || life_restore(life.sb, life.snapshot) != HL_OK)
-    {
+    if (call_and_restore("SetState", 7, 7) != HL_OK) {
         return test_err.status;
     }
 
@@ -236,13 +247,7 @@ step_call(void)
 static hl_status_t
 step_host_call(void)
 {
-    if (step_thaw() != HL_OK
-        || call_int(life.sb, "AskLater", 20, 42) != HL_OK)
-    {
-        return test_err.status;
-    }
-
-    return life_restore(life.sb, life.snapshot);
+    return call_and_restore("AskLater", 20, 42);
 }
 
 
@@ -330,13 +335,7 @@ step_fault(void)
 static hl_status_t
 step_many_pages(void)
 {
-    if (step_thaw() != HL_OK
-        || call_int(life.sb, "WriteHeap", 150, 150) != HL_OK)
-    {
-        return test_err.status;
-    }
-
-    return life_restore(life.sb, life.snapshot);
+    return call_and_restore("WriteHeap", 150, 150);
 }
 
 
@@ -392,17 +391,22 @@ step_interrupt(void)
 }
 
 
+/* To another snapshot, and back. */
 static hl_status_t
-step_rebase(void)
+move_and_restore(hl_snapshot_t *snapshot, int32_t expected)
 {
-    if (step_thaw() != HL_OK
-        || life_restore(life.sb, life.second) != HL_OK
-        || call_int(life.sb, "GetState", 0, STATE_SECOND) != HL_OK)
-    {
+    if (step_thaw() != HL_OK || life_restore(life.sb, snapshot) != HL_OK) {
         return test_err.status;
     }
 
-    return life_restore(life.sb, life.snapshot);
+    return call_and_restore("GetState", 0, expected);
+}
+
+
+static hl_status_t
+step_rebase(void)
+{
+    return move_and_restore(life.second, STATE_SECOND);
 }
 
 
@@ -410,14 +414,7 @@ step_rebase(void)
 static hl_status_t
 step_rebind(void)
 {
-    if (step_thaw() != HL_OK
-        || life_restore(life.sb, test_snapshot) != HL_OK
-        || call_int(life.sb, "GetState", 0, STATE_FIRST) != HL_OK)
-    {
-        return test_err.status;
-    }
-
-    return life_restore(life.sb, life.snapshot);
+    return move_and_restore(test_snapshot, STATE_FIRST);
 }
 
 

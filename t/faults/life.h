@@ -3,7 +3,8 @@
  *
  * life.h: one whole life of a sandbox, in steps that can fail and be taken
  * again.  A step that succeeds has asserted that its answers are right; one
- * that fails leaves the error in test_err.
+ * that fails leaves the error in test_err.  KVM alone may fail in them: where
+ * something else runs out it is t/core/whole_life.h.
  */
 
 #ifndef _LIFE_H_INCLUDED_

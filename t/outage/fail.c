@@ -8,6 +8,8 @@
  *
  * With each new round a worker draws an n of its own, so that workers can
  * work through many n side by side.
+ *
+ * What KVM is asked for fails by t/faults/inject.c, which tests of core link.
  */
 
 #define _GNU_SOURCE

@@ -4,6 +4,7 @@
  * http1.c: connections of HTTP/1.1, one request after the other on each.  By
  * hand, and not by a library, since a client that leaves does so between any
  * two bytes that it sends, and one byte too many in an answer is to be seen.
+ * What measures nginx is t/bench/http-load.c, which hardly looks at answers.
  */
 
 #define _GNU_SOURCE

@@ -23,7 +23,7 @@ sub lines {
 }
 
 
-# What "get" puts out for a body.
+# What "get" puts out for a body: see t/soak/sum.h, too.
 
 sub sum {
     my ($body) = @_;

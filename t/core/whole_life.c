@@ -1,7 +1,7 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * life.c: the life that life.h describes.
+ * whole_life.c: the life that whole_life.h describes.
  */
 
 #include <signal.h>
@@ -10,7 +10,7 @@
 
 #include "hl_host.h"
 #include "hl_sandbox.h"
-#include "life.h"
+#include "whole_life.h"
 
 
 #define LIFE_HEAP   (1u << 20)

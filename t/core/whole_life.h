@@ -1,13 +1,15 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * life.h: a whole life of two sandboxes, from /dev/kvm to the last close(),
- * with snapshots, calls, faults, restores and a VM that is made anew; for
- * tests in which something runs out.
+ * whole_life.h: a whole life of two sandboxes, from /dev/kvm to the last
+ * close(), with snapshots, calls, faults, restores and a VM that is made anew;
+ * for tests in which something runs out.  Any of its calls may fail, and ends
+ * it: the life of t/faults/life.h goes on behind a fault, and takes for
+ * granted what KVM has no part in.
  */
 
-#ifndef _LIFE_H_INCLUDED_
-#define _LIFE_H_INCLUDED_
+#ifndef _WHOLE_LIFE_H_INCLUDED_
+#define _WHOLE_LIFE_H_INCLUDED_
 
 
 #include "test.h"
@@ -26,4 +28,4 @@ hl_status_t life_short_of(void (*begin)(unsigned), void (*end)(void),
 void assert_reason(hl_status_t status, int errnum);
 
 
-#endif /* _LIFE_H_INCLUDED_ */
+#endif /* _WHOLE_LIFE_H_INCLUDED_ */
