@@ -135,15 +135,6 @@ sub free_again {
 }
 
 
-sub logged {
-    my ($pattern) = @_;
-
-    return HL::Nginx::wait_for(sub {
-        $nginx->read_file('access.log') =~ $pattern
-    });
-}
-
-
 # Writes until nobody takes more: how much that was.
 
 sub pour {
@@ -420,7 +411,7 @@ for my $uri (qw(/on /off)) {
     ok($peer->is_closed, "$uri: while its guest sleeps");
 }
 
-ok(logged(qr{^/part 499$}m), 'as the access log says');
+ok($nginx->wait_access_log(qr{^/part 499$}), 'as the access log says');
 
 for my $uri ('/html/large', '/threads/large', '/fill?3000000',
              '/drip?1000+100', '/turns')

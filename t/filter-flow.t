@@ -300,9 +300,8 @@ for my $uri (qw(/file/huge.txt /fill?50000000 /unbuffered /temp)) {
 $client = begun('/origin', 'pass');
 my $peer = accepted();
 $client->close;
-ok(HL::Nginx::wait_for(sub {
-       $nginx->read_file('access.log') =~ m{^/origin 499 }m
-   }), 'a client that leaves before the response');
+ok($nginx->wait_access_log(qr{^/origin 499 }),
+   'a client that leaves before the response');
 $peer->close;
 
 is_deeply([map { $_->response->{body} }
@@ -315,7 +314,7 @@ is($nginx->get('/single-headers/a.txt')->{status}, 503,
    'headers do not wait for a sandbox');
 is(do_get('/single/a.txt', 'all')->{status}, 503,
    'a body does, as long as the queue says');
-like($nginx->read_file('access.log'), qr{^/single/a.txt 503 busy$}m, 'busy');
+ok($nginx->wait_access_log(qr{^/single/a.txt 503 busy$}), 'busy');
 $client->close;
 ok(HL::Nginx::wait_for(sub {
        do_get('/single/a.txt', 'all')->{body} eq "a text\n"

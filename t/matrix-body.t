@@ -377,8 +377,7 @@ is(request('POST', '/falls-in-between?crash', body => lines(300000))->{body},
     ok($nginx->wait_log(qr/falls-asleep/), 'a guest fails');
     $leaving->close;
 
-    ok(HL::Nginx::wait_for(sub { $nginx->read_file('access.log')
-                                 =~ m{^/asleep 499$}m }),
+    ok($nginx->wait_access_log(qr{^/asleep 499$}),
        'a client that leaves when another answers for it is noticed');
 }
 

@@ -319,7 +319,7 @@ for my $body ('abc', $large) {
     is(answer(), '200 plain', 'and the next one');
 
     $busy->close;
-    HL::Nginx::wait_for(sub { $nginx->read_file('access.log') =~ /60000/ });
+    $nginx->wait_access_log(qr/60000/);
     $client->request('GET', '/alone?count');
     is(answer(), '200 1', 'when the other one has left');
 }

@@ -193,7 +193,7 @@ $nginx->get('/tenants/act/act?say=A');
 $nginx->get('/tenants/act/none');
 $nginx->get('/tenants/none/act');
 
-HL::Nginx::wait_for(sub { $nginx->read_file('access.log') =~ m{/none/act} });
+$nginx->wait_access_log(qr{/none/act});
 
 is_deeply([(split /\n/, $nginx->read_file('access.log'))[-3 .. -1]],
           ['/tenants/act/act|200|act|act|ok',

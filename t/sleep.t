@@ -96,9 +96,7 @@ for my $turns (0, 0, 0, 1, 3) {
        "a client that leaves ends its guest's sleep, $turns turns later");
 }
 
-ok(HL::Nginx::wait_for(sub {
-       $nginx->read_file('access.log') =~ m{^/single 499$}m
-   }), 'as the access log says');
+ok($nginx->wait_access_log(qr{^/single 499$}), 'as the access log says');
 
 my $last = started('/sleep?500');
 $nginx->get('/plain');

@@ -137,10 +137,8 @@ my $next = started('/endless');
 $nginx->get('/plain') for 1 .. 3;
 $next->close;
 
-ok(HL::Nginx::wait_for(sub {
-       my @lines = $nginx->read_file('access.log') =~ m{^/endless 499$}mg;
-       return @lines == 2;
-   }), 'a client that leaves ends its call, and gives the sandbox back');
+ok($nginx->wait_access_log(qr{^/endless 499$}, 2),
+   'a client that leaves ends its call, and gives the sandbox back');
 
 
 # ---- shutdown -------------------------------------------------------------

@@ -211,10 +211,8 @@ for (1 .. 3) {
     $client->close;
 }
 
-ok(HL::Nginx::wait_for(sub {
-       3 == grep { $_ eq '/sum 499' } split /\n/,
-            $nginx->read_file('access.log')
-   }), 'a client that leaves in the middle is logged as such');
+ok($nginx->wait_access_log(qr{^/sum 499$}, 3),
+   'a client that leaves in the middle is logged as such');
 
 is_deeply([map { $_->response->{body} =~ /^0 5 / ? 'ok' : 'no' }
            map { my $c = $nginx->connect;

@@ -3,8 +3,8 @@
  *
  * sum.h: what the soak's client and its guest (t/guests/soak.c) both compute,
  * so that an answer shows which request it belongs to: a sum over all of a
- * request, and streams of bytes that a key decides.  Of 64 bits, so that no two
- * of millions are alike; that of HL::Act has 32, which Perl computes exactly.
+ * request, and streams of bytes that a key decides.  Of 64 bits, so that no
+ * two of millions are alike; Perl computes that of HL::Act, which has 32.
  */
 
 #ifndef _SOAK_SUM_H_INCLUDED_

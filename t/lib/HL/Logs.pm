@@ -104,6 +104,19 @@ sub check_log {
 
 # ---- access logs ----------------------------------------------------------
 
+# Whether a line comes that matches, so many times: a worker writes it when its
+# client may have read the response already.
+
+sub wait_access_log {
+    my ($self, $pattern, $times) = @_;
+
+    return HL::Nginx::wait_for(sub {
+        my @lines = split /\n/, $self->read_file('access.log');
+        return ($times // 1) <= grep { /$pattern/ } @lines;
+    });
+}
+
+
 # The first line that the code adds to an access log whose lines begin with
 # "$uri|".  A response is read before its line is written, but not after that
 # of the next request: first a request is seen there whose line is the last of
