@@ -149,13 +149,23 @@ sub naps {
 
 naps(NAPS, 0);                          # which makes the sandboxes
 
-my $work = naps(NAPS, 0);
-my $one = naps(1, 1000);
-my $all = naps(NAPS, 1000);
+# One after the other they take 500 s.  What the machine has to do besides may
+# come between two of these figures, but hardly three times.
+my $together;
 
-cmp_ok($all, '<', 1.5 * $one + $work, 'all at the same time');
-diag(sprintf '%d sleepers: %.2f s, one: %.2f s, without sleep: %.2f s',
-     NAPS, $all, $one, $work);
+for (1 .. 3) {
+    my $work = naps(NAPS, 0);
+    my $one = naps(1, 1000);
+    my $all = naps(NAPS, 1000);
+
+    diag(sprintf '%d sleepers: %.2f s, one: %.2f s, without sleep: %.2f s',
+         NAPS, $all, $one, $work);
+
+    $together = $all < 1.5 * $one + $work;
+    last if $together;
+}
+
+ok($together, 'all at the same time');
 
 $nginx->finish;
 

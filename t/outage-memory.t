@@ -78,7 +78,7 @@ sub batch {
     my ($first) = @_;
 
     $many->clear_log;
-    $outage->order(n => $first, kinds => MALLOC|MAP|ADVISE|MEMFD);
+    $outage->order(n => $first, kinds => MALLOC|MAP|ADVISE|MEMFD, young => 1);
     $many->reload;
     $outage->over;
 
@@ -140,7 +140,7 @@ $born->allow(qr/\[emerg\] .*malloc\(\d+\) failed/);
 
 my ($ready) = values %{ $born->{baseline} };
 
-$outage->order(kinds => MALLOC|MAP, all => 1);
+$outage->order(kinds => MALLOC|MAP, all => 1, young => 1);
 $born->reload;
 is(($outage->victim(1))[0], ($born->workers)[0],
    'a worker starts without any memory');

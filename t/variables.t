@@ -31,6 +31,7 @@ hyperlight_guest probe {
 hyperlight_guest spin {
     binary guests/spin.elf;
     cpu_limit 200ms;
+    timeout 60s;
 }
 
 hyperlight_guest sleep {

@@ -18,6 +18,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,6 +51,7 @@ typedef struct {
     uint64_t  errnum;
     uint64_t  next;                     /* n of the next worker */
     uint64_t  all;                      /* those behind the n-th, too */
+    uint64_t  young;                    /* only in workers of this round */
     uint64_t  failed;                   /* calls */
     uint64_t  rows[FAIL_ROWS];          /* by n: pid, kind << 32 */
 } fail_order_t;
@@ -65,12 +67,20 @@ static fail_order_t  *fail_order;
 static pid_t          fail_master;
 
 /* Of this process. */
+static uint64_t       fail_birth;           /* the round then */
 static uint64_t       fail_round;
 static uint64_t       fail_n;
 static uint64_t       fail_calls;
 static bool           fail_busy;
 static uintptr_t      fail_start;
 static uintptr_t      fail_end;
+
+
+static void
+fail_born(void)
+{
+    fail_birth = fail_order->round;
+}
 
 
 __attribute__((constructor))
@@ -100,6 +110,8 @@ fail_open(void)
 
         fail_master = getpid();
         fail_order = p;
+
+        (void) pthread_atfork(NULL, NULL, fail_born);
     }
 }
 
@@ -165,7 +177,7 @@ fail_counts(uint64_t kind)
     o = fail_order;
 
     if (o == NULL || o->round == 0 || !(o->kinds & kind)
-        || getpid() == fail_master)
+        || (o->young && fail_birth != o->round) || getpid() == fail_master)
     {
         return false;
     }

@@ -19,6 +19,9 @@ use Time::HiRes qw(time);
 
 use constant TIMEOUT => 15;
 
+# Of an answer; where a test asks for much, it may allow for more.  Seconds.
+our $patience = TIMEOUT;
+
 our @CARP_NOT = ('HL::Nginx');
 
 
@@ -250,9 +253,9 @@ sub fill {
     my $select = IO::Select->new($self->{socket});
 
     # A signal is no reason to give up.
-    until ($select->can_read(TIMEOUT)) {
+    until ($select->can_read($patience)) {
         next if $!{EINTR};
-        croak 'no answer within ' . TIMEOUT . ' s';
+        croak "no answer within $patience s";
     }
 
     return sysread $self->{socket}, $self->{buffer}, 65536,

@@ -28,7 +28,7 @@ use constant {
     ADVISE => 4,
     MEMFD  => 8,
     WRITE  => 16,
-    HEAD   => 6,
+    HEAD   => 7,
     ROWS   => 4096,
 };
 
@@ -43,14 +43,15 @@ sub new {
 }
 
 
-# n (1), kinds, errno (ENOMEM), all (0): all calls from the n-th on.
+# n (1), kinds, errno (ENOMEM), all (0): all calls from the n-th on, young (0):
+# only in workers that start from now on.
 
 sub order {
     my ($self, %o) = @_;
 
     $self->over;
     $self->put(8, 'Q*', $o{kinds}, $o{errno} // ENOMEM, $o{n} // 1,
-               $o{all} // 0, 0, (0) x ROWS);
+               $o{all} // 0, $o{young} // 0, 0, (0) x ROWS);
     $self->put(0, 'Q', ++$self->{round});
 }
 
@@ -64,7 +65,7 @@ sub over {
 
 # How many calls have.
 
-sub failed { return $_[0]->word(5) }
+sub failed { return $_[0]->word(6) }
 
 
 # Of an n: the worker that had it, 0 if it has not come so far, and the kind.
