@@ -369,9 +369,10 @@ int hl_sleep(uint32_t milliseconds);
  * counts only what had gone out before.
  *
  * A name is 1 to 64 characters of a-z, 0-9 and _, and does not end in _total,
- * _count, _sum or _bucket; the host takes 32 of a guest and drops the rest.
- * Returns 0; or -1, errno EINVAL: no name, EPERM: the host does not allow it;
- * hl_host_error() tells it in words.
+ * _count, _sum or _bucket; the host takes 32 names of a guest, and 1000
+ * additions of a call, and drops the rest.  Returns 0; or -1, errno EINVAL:
+ * no name, EPERM: the host does not allow it; hl_host_error() tells it in
+ * words.
  */
 int hl_metric_add(const char *name, uint64_t value);
 int hl_metric_observe(const char *name, uint64_t value);

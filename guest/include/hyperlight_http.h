@@ -208,11 +208,12 @@ typedef struct hl_http_subrequest_s  hl_http_subrequest_t;
 /*
  * Asks a location of the same server, as "/path?arguments", encoded, without
  * "//" or "/./" or "/../" in the path, and waits for the headers of its
- * response.  The client's headers go along but for those of its body;
- * "content_type" is that of the body, or NULL.  With proxy_pass in that
- * location, this is how a guest talks to others.  Internal locations can be
- * asked, and whoever may use the guest's may use them all: nginx checks
- * access for the client's request only.
+ * response.  "method" is of A to Z, 32 characters at most.  The client's
+ * headers go along, but for those of its body, Accept-Encoding, ranges and
+ * conditions; "content_type" is that of the body, or NULL.  With proxy_pass
+ * in that location, this is how a guest talks to others.  Internal locations
+ * can be asked, and whoever may use the guest's may use them all: nginx
+ * checks access for the client's request only.
  *
  * The response is as the location gives it, before nginx's response filters.
  * One at a time can be read: a new one ends the one before.
