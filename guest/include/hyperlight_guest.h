@@ -196,8 +196,8 @@ typedef hl_Result *(*hl_CGuestFunc)(const hl_FunctionCall *function_call);
 
 /*
  * Runs once, before any call: registers functions, prepares what all calls
- * have in common.  Of the host only logging and printing are there.  The
- * library has an empty one.
+ * have in common.  It can log, print, declare metrics, and ask nothing else
+ * of the host.  The library has an empty one.
  */
 void hyperlight_main(void);
 
