@@ -20,7 +20,7 @@ typedef hl_status_t (*hl_output_pt)(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 
 
-static bool hl_output_records(const hl_sandbox_t *sb, hl_cursor_t *records,
+static bool hl_output_records(hl_sandbox_t *sb, hl_cursor_t *records,
     uint64_t *size);
 static hl_status_t hl_output_record(hl_sandbox_t *sb, uint32_t hypercall,
     hl_cursor_t *records, uint32_t *last, hl_error_t *err);
@@ -150,21 +150,32 @@ hl_output_salvage(hl_sandbox_t *sb)
 }
 
 
-/* The list; or false, and what the guest says and the room there is. */
+/*
+ * The list; or false, and what the guest says and the room there is.
+ *
+ * It is empty from now on: a call that ends before the guest has run again
+ * would hand it over a second time.  KVM's log has the page: no snapshot has
+ * a list in it, so that what is there was written since.
+ */
 static bool
-hl_output_records(const hl_sandbox_t *sb, hl_cursor_t *records,
-    uint64_t *size)
+hl_output_records(hl_sandbox_t *sb, hl_cursor_t *records, uint64_t *size)
 {
+    uint8_t            *base;
     hl_cursor_t         area;
     hl_abi_output_t     head;
     const hl_region_t  *r;
 
     r = &sb->image->layout.regions[HL_REGION_OUTPUT];
+    base = sb->rw + r->offset;
 
-    memcpy(&head, sb->rw + r->offset, sizeof(head));
+    memcpy(&head, base, sizeof(head));
     *size = head.size;
 
-    area.pos = sb->rw + r->offset + sizeof(head);
+    if (head.size > 0) {
+        memset(base, 0, sizeof(head));
+    }
+
+    area.pos = base + sizeof(head);
     area.left = r->size - sizeof(head);
     *records = area;
 

@@ -352,6 +352,22 @@ log_before_a_time_limit_is_not_lost(void **state)
 }
 
 
+/* Cancelled before its first instruction, when the list is still there. */
+static void
+log_of_a_call_is_not_handed_over_by_the_next(void **state)
+{
+    (void) state;
+
+    assert_int_equal(test_call_int(test_sb, "LogAndReturn"), 0);
+    assert_int_equal(test_seen.logs, 1);
+
+    test_start(test_sb, "GetState", HL_TYPE_INT, NULL, 0);
+    assert_int_equal(hl_sandbox_run(test_sb, 0, &test_err), HL_STOP_SLICE);
+    hl_call_cancel(test_sb);
+    assert_int_equal(test_seen.logs, 1);
+}
+
+
 int
 main(void)
 {
@@ -370,7 +386,8 @@ main(void)
         test_plain(heap_that_is_read_takes_no_memory_of_the_snapshot),
         test_sandbox(signal_with_a_wrong_address_does_no_harm),
         test_sandbox(log_before_a_fault_is_not_lost),
-        test_sandbox(log_before_a_time_limit_is_not_lost)
+        test_sandbox(log_before_a_time_limit_is_not_lost),
+        test_sandbox(log_of_a_call_is_not_handed_over_by_the_next)
     };
 
     return cmocka_run_group_tests_name("embed", tests, group_peek,

@@ -397,6 +397,35 @@ suspended_guest_can_be_cancelled_and_restored(void **state)
 }
 
 
+/* The host took it with the call, and the guest has not run since then. */
+static void
+log_before_a_call_that_is_cancelled_is_handed_over_once(void **state)
+{
+    hl_value_t  n = test_int(5), answer = test_int(37);
+
+    (void) state;
+
+    test_start(test_sb, "LogAndAskLater", HL_TYPE_INT, &n, 1);
+    assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
+                     HL_STOP_HOST_CALL);
+    assert_int_equal(test_seen.logs, 1);
+
+    hl_call_cancel(test_sb);
+    assert_int_equal(test_seen.logs, 1);
+
+    test_restore();
+    assert_pristine(test_sb, test_snapshot);
+
+    test_start(test_sb, "LogAndAskLater", HL_TYPE_INT, &n, 1);
+    assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
+                     HL_STOP_HOST_CALL);
+    assert_ok(hl_call_answer(test_sb, HL_OK, &answer, NULL, &test_err));
+    assert_int_equal(hl_sandbox_run(test_sb, 0, &test_err), HL_STOP_SLICE);
+    hl_call_cancel(test_sb);
+    assert_int_equal(test_seen.logs, 2);
+}
+
+
 static void
 nobody_answers_later_in_a_synchronous_call(void **state)
 {
@@ -428,6 +457,7 @@ main(void)
         test_sandbox(later_answer_has_the_type_that_is_expected),
         test_sandbox(suspended_guest_does_not_run_and_is_answered_once),
         test_sandbox(suspended_guest_can_be_cancelled_and_restored),
+        test_sandbox(log_before_a_call_that_is_cancelled_is_handed_over_once),
         test_sandbox(nobody_answers_later_in_a_synchronous_call)
     };
 

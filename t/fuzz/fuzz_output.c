@@ -80,6 +80,17 @@ fuzz_check_result(const hl_sandbox_t *sb)
 }
 
 
+/* No list is taken twice. */
+static void
+fuzz_check_taken(const hl_sandbox_t *sb)
+{
+    hl_abi_output_t  head;
+
+    memcpy(&head, hl_sandbox_region(sb, HL_REGION_OUTPUT), sizeof(head));
+    fuzz_check(head.size == 0);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -124,7 +135,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check_result(sb);
     }
 
+    fuzz_check_taken(sb);
+
+    memcpy(hl_sandbox_region(sb, HL_REGION_OUTPUT), data + FUZZ_HEAD,
+           sizeof(hl_abi_output_t));
     hl_output_salvage(sb);
+    fuzz_check_taken(sb);
+
     fuzz_sandbox_free(sb);
 
     return 0;

@@ -137,6 +137,17 @@ log_and_spin(void)
 }
 
 
+/* Says something, and ends as it should. */
+
+static int32_t
+log_and_return(void)
+{
+    LOG(hl_Level_Error, "last words");
+
+    return 0;
+}
+
+
 static volatile uint64_t  peek_address;
 
 
@@ -260,6 +271,15 @@ ask_later(int32_t n)
 }
 
 
+static int32_t
+log_and_ask_later(int32_t n)
+{
+    LOG(hl_Level_Error, "a question");
+
+    return ask_later(n);
+}
+
+
 HYPERLIGHT_WRAP_FUNCTION(peek, VecBytes, 2, ULong, Int)
 HYPERLIGHT_WRAP_FUNCTION(poke, Int, 1, ULong)
 HYPERLIGHT_WRAP_FUNCTION(run, Int, 1, ULong)
@@ -270,7 +290,9 @@ HYPERLIGHT_WRAP_FUNCTION(get_state, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(spin, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(log_and_fault, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(log_and_spin, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(log_and_return, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(ask_later, Int, 1, Int)
+HYPERLIGHT_WRAP_FUNCTION(log_and_ask_later, Int, 1, Int)
 HYPERLIGHT_WRAP_FUNCTION(handled_page_fault, ULong, 1, ULong)
 HYPERLIGHT_WRAP_FUNCTION(handled_invalid_opcode, ULong, 0)
 HYPERLIGHT_WRAP_FUNCTION(load_ds, Int, 1, UInt)
@@ -292,7 +314,9 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("Spin", spin);
     HYPERLIGHT_REGISTER_FUNCTION("LogAndFault", log_and_fault);
     HYPERLIGHT_REGISTER_FUNCTION("LogAndSpin", log_and_spin);
+    HYPERLIGHT_REGISTER_FUNCTION("LogAndReturn", log_and_return);
     HYPERLIGHT_REGISTER_FUNCTION("AskLater", ask_later);
+    HYPERLIGHT_REGISTER_FUNCTION("LogAndAskLater", log_and_ask_later);
     HYPERLIGHT_REGISTER_FUNCTION("HandledPageFault", handled_page_fault);
     HYPERLIGHT_REGISTER_FUNCTION("HandledInvalidOpcode",
                                  handled_invalid_opcode);
