@@ -118,11 +118,13 @@ hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
 
 /*
  * The guest may have stopped in the middle of a record, so the first one
- * that is not whole ends it, silently: the call has failed already.
+ * that is not whole ends it, silently: the call has failed already.  So does
+ * one too many.
  */
 void
 hl_output_salvage(hl_sandbox_t *sb)
 {
+    uint32_t         n;
     uint64_t         size;
     hl_error_t       err;
     hl_status_t      status;
@@ -135,10 +137,12 @@ hl_output_salvage(hl_sandbox_t *sb)
 
     status = HL_OK;
 
-    while (status == HL_OK
-           && hl_cursor_copy(&records, &head, sizeof(head))
-           && head.size >= sizeof(head)
-           && hl_cursor_split(&records, head.size - sizeof(head), &record))
+    for (n = 0;
+         n < HL_OUTPUT_RECORDS_MAX && status == HL_OK
+         && hl_cursor_copy(&records, &head, sizeof(head))
+         && head.size >= sizeof(head)
+         && hl_cursor_split(&records, head.size - sizeof(head), &record);
+         n++)
     {
         hl_cursor_skip(&records, hl_abi_padded((size_t) head.size)
                                  - head.size);

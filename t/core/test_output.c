@@ -129,49 +129,93 @@ as_many_empty_records_as_fit_are_taken(void **state)
 }
 
 
-/* Empty prints, one more than are taken at once, in a large output area. */
+/* A large area with a list of logs, one more than are taken at once. */
+typedef struct {
+    hl_abi_record_t  head;
+    hl_abi_log_t     log;
+} endless_record_t;
+
+enum { ENDLESS_RECORDS = 65537, ENDLESS_ROOM = 1 << 21 };
+
+static hl_image_t    endless_image;
+static hl_sandbox_t  endless;
+
+
+static void
+endless_list(size_t records)
+{
+    hl_abi_output_t  head;
+
+    head.size = records * sizeof(endless_record_t);
+    memcpy(endless.rw, &head, sizeof(head));
+}
+
+
+static void
+endless_begin(void)
+{
+    size_t            i;
+    uint8_t          *p;
+    hl_region_t      *r;
+    endless_record_t  record;
+
+    endless_image = image;
+    r = &endless_image.layout.regions[HL_REGION_OUTPUT];
+    r->offset = 0;
+    r->size = ENDLESS_ROOM;
+
+    endless = area;
+    endless.image = &endless_image;
+    endless.phase = HL_PHASE_HTTP;
+    assert_ok(hl_map(&endless.rw, ENDLESS_ROOM, -1, HL_MAP_WRITE,
+                     &test_err));
+
+    memset(&record, 0, sizeof(record));
+    record.head.type = HL_REC_LOG;
+    record.head.size = sizeof(record);
+    record.log.level = HL_LOG_ERROR;
+
+    p = endless.rw + sizeof(hl_abi_output_t);
+
+    for (i = 0; i < ENDLESS_RECORDS; i++, p += sizeof(record)) {
+        memcpy(p, &record, sizeof(record));
+    }
+}
+
+
 static void
 endless_list_of_records_is_refused(void **state)
 {
-    size_t            i;
-    hl_image_t        large;
-    hl_region_t      *r;
-    hl_sandbox_t      sb;
-    hl_abi_output_t  *head;
-    hl_abi_record_t  *record;
-
-    enum { RECORDS = 65537, ROOM = 1 << 20 };
-
     (void) state;
 
-    large = image;
-    r = &large.layout.regions[HL_REGION_OUTPUT];
-    r->offset = 0;
-    r->size = ROOM;
+    endless_begin();
 
-    sb = area;
-    sb.image = &large;
-    sb.phase = HL_PHASE_HTTP;
-    assert_ok(hl_map(&sb.rw, ROOM, -1, HL_MAP_WRITE, &test_err));
+    endless_list(ENDLESS_RECORDS - 1);
+    assert_ok(hl_output_take(&endless, HL_HYPERCALL_FLUSH, &test_err));
 
-    head = (hl_abi_output_t *) (void *) sb.rw;
-    record = (hl_abi_record_t *) (void *) (head + 1);
-
-    for (i = 0; i < RECORDS; i++) {
-        record[i].type = HL_REC_PRINT;
-        record[i].size = sizeof(hl_abi_record_t);
-    }
-
-    head->size = (RECORDS - 1) * sizeof(hl_abi_record_t);
-    assert_ok(hl_output_take(&sb, HL_HYPERCALL_FLUSH, &test_err));
-
-    head->size = RECORDS * sizeof(hl_abi_record_t);
-    assert_status(hl_output_take(&sb, HL_HYPERCALL_FLUSH, &test_err),
+    endless_list(ENDLESS_RECORDS);
+    assert_status(hl_output_take(&endless, HL_HYPERCALL_FLUSH, &test_err),
                   HL_ERR_OUTPUT);
     assert_string_equal(test_err.text, "the guest put out over 65536 records "
                                        "at once");
 
-    hl_unmap(sb.rw, ROOM);
+    hl_unmap(endless.rw, ENDLESS_ROOM);
+}
+
+
+/* Of a call that has failed, too, no more are taken at once. */
+static void
+endless_list_is_not_salvaged_to_its_end(void **state)
+{
+    (void) state;
+
+    endless_begin();
+
+    endless_list(ENDLESS_RECORDS);
+    hl_output_salvage(&endless);
+    assert_int_equal(test_seen.logs, ENDLESS_RECORDS - 1);
+
+    hl_unmap(endless.rw, ENDLESS_ROOM);
 }
 
 
@@ -432,6 +476,7 @@ main(void)
         test_area(records_are_taken_in_order),
         test_area(as_many_empty_records_as_fit_are_taken),
         test_area(endless_list_of_records_is_refused),
+        test_area(endless_list_is_not_salvaged_to_its_end),
 
         test_area(record_smaller_than_its_head_is_refused),
         test_area(record_past_the_list_is_refused),
