@@ -76,8 +76,8 @@ hl_call_backtrace(const hl_sandbox_t *sb, hl_frame_t frames[HL_FRAMES_MAX])
         place.rsp = sb->fault.gpr[HL_GPR_RSP];
         place.rbp = sb->fault.gpr[HL_GPR_RBP];
 
-    } else {
-        sb->host->platform->place(sb->vm, &place);
+    } else if (!sb->host->platform->place(sb->vm, &place)) {
+        return 0;
     }
 
     return hl_backtrace(sb, &place, frames);

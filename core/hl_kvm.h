@@ -65,7 +65,7 @@ hl_status_t hl_kvm_tsc_init(hl_vm_t *vm, hl_error_t *err);
 void hl_kvm_run(hl_vm_t *vm, uint64_t now, uint64_t deadline, hl_exit_t *exit,
     hl_error_t *err);
 void hl_kvm_fault(hl_vm_t *vm, hl_fault_t *fault);
-void hl_kvm_place(hl_vm_t *vm, hl_place_t *place);
+bool hl_kvm_place(const hl_vm_t *vm, hl_place_t *place);
 hl_status_t hl_kvm_settle(hl_vm_t *vm, hl_error_t *err);
 hl_status_t hl_kvm_jump(hl_vm_t *vm, uint64_t rip, uint64_t rflags,
     const uint64_t gpr[16], hl_error_t *err);

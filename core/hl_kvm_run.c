@@ -234,16 +234,22 @@ hl_kvm_fault(hl_vm_t *vm, hl_fault_t *fault)
 
 
 /* From the shared page: the last exit has put it there. */
-void
-hl_kvm_place(hl_vm_t *vm, hl_place_t *place)
+bool
+hl_kvm_place(const hl_vm_t *vm, hl_place_t *place)
 {
     const struct kvm_regs  *regs;
+
+    if (vm->run == NULL) {
+        return false;
+    }
 
     regs = &vm->run->s.regs.regs;
 
     place->rip = regs->rip;
     place->rsp = regs->rsp;
     place->rbp = regs->rbp;
+
+    return true;
 }
 
 

@@ -62,8 +62,9 @@ typedef struct {
     /* After HL_EXIT_FAULT. */
     void         (*fault)(hl_vm_t *vm, hl_fault_t *fault);
 
-    /* After any exit; of HL_EXIT_FAULT it is the stub's, not the guest's. */
-    void         (*place)(hl_vm_t *vm, hl_place_t *place);
+    /* After any exit; of HL_EXIT_FAULT it is the stub's, not the guest's.
+       False: reset() has failed, and nothing is known any more. */
+    bool         (*place)(const hl_vm_t *vm, hl_place_t *place);
 
     /* The next run() goes on in the guest, at CPL 3, with these registers,
        in the order of the instruction set; rip is below HL_GVA_END.  It

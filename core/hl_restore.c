@@ -69,8 +69,6 @@ hl_sandbox_restore(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
     }
 
     sb->state = HL_SANDBOX_READY;
-    sb->has_result = false;
-    sb->has_fault = false;
     sb->stats.restores++;
 
     return HL_OK;
@@ -172,6 +170,13 @@ hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
     hl_status_t       status;
     hl_abi_params_t  *params;
 
+    /* of the call that this ends nothing can be asked any more */
+
+    sb->has_result = false;
+    sb->has_fault = false;
+    sb->fault_last = false;
+    memset(&sb->fault, 0, sizeof(sb->fault));
+
     if (!sb->clean) {
 
         /* what does not settle is made anew below */
@@ -193,7 +198,6 @@ hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
     hl_call_wipe(sb);
 
     sb->handler = snapshot->handler;
-    memset(&sb->fault, 0, sizeof(sb->fault));
 
     params = hl_sandbox_params(sb);
     params->calls = 0;

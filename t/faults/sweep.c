@@ -236,9 +236,15 @@ assert_made_up_for(size_t step, uint64_t rebuilt)
 static void
 recover(hl_sandbox_t **sb)
 {
+    hl_frame_t  frames[HL_FRAMES_MAX];
+
     if (*sb == NULL) {
         return;
     }
+
+    /* whatever is left of it can be asked that */
+
+    (void) hl_call_backtrace(*sb, frames);
 
     if (hl_sandbox_state(*sb) == HL_SANDBOX_POISONED
         && life.snapshot != NULL)
