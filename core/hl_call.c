@@ -289,7 +289,7 @@ hl_call_result(const hl_sandbox_t *sb)
 const hl_fault_t *
 hl_call_fault(const hl_sandbox_t *sb)
 {
-    return sb->has_fault ? &sb->fault : NULL;
+    return sb->fault_last ? &sb->fault : NULL;
 }
 
 

@@ -275,7 +275,6 @@ hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
         }
 
         sb->entry = exit->argument;
-        sb->has_fault = false;
         return HL_STOP_DONE;
     }
 
@@ -290,7 +289,6 @@ hl_run_parked(hl_sandbox_t *sb, const hl_exit_t *exit, hl_error_t *err)
     }
 
     sb->state = HL_SANDBOX_READY;
-    sb->has_fault = false;
 
     if (status == HL_OK && sb->phase == HL_PHASE_TYPED
         && sb->result.type != sb->expected)

@@ -83,7 +83,7 @@ struct hl_sandbox_s {
     bool                 yields;        /* the sink wants the guest stopped */
     hl_type_t            awaited;       /* what the guest expects of it */
     bool                 has_result;
-    bool                 has_fault;
+    bool                 has_fault;     /* handled, or the one it ends with */
     bool                 fault_last;    /* it is the fault that stopped it */
     hl_value_t           result;
     hl_fault_t           fault;

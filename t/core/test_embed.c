@@ -282,6 +282,17 @@ address_of_a_handled_page_fault_is_not_the_next_calls(void **state)
 
 
 static void
+handled_fault_is_not_what_the_call_ended_with(void **state)
+{
+    (void) state;
+
+    assert_status(test_call(test_sb, "HandleAndAbort", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_ABORTED);
+    assert_null(hl_call_fault(test_sb));
+}
+
+
+static void
 heap_that_is_read_takes_no_memory_of_the_snapshot(void **state)
 {
     struct stat     before, after;
@@ -383,6 +394,7 @@ main(void)
         test_sandbox(counter_survives_a_restore_and_is_seen_by_the_guest),
         test_sandbox(counter_cannot_be_written_by_the_guest),
         test_sandbox(address_of_a_handled_page_fault_is_not_the_next_calls),
+        test_sandbox(handled_fault_is_not_what_the_call_ended_with),
         test_plain(heap_that_is_read_takes_no_memory_of_the_snapshot),
         test_sandbox(signal_with_a_wrong_address_does_no_harm),
         test_sandbox(log_before_a_fault_is_not_lost),

@@ -198,6 +198,16 @@ handled_invalid_opcode(void)
 }
 
 
+/* What ends the call is not the fault. */
+
+static int32_t
+handle_and_abort(void)
+{
+    (void) handled_invalid_opcode();
+    abort();
+}
+
+
 static int32_t
 load_ds(uint32_t selector)
 {
@@ -295,6 +305,7 @@ HYPERLIGHT_WRAP_FUNCTION(ask_later, Int, 1, Int)
 HYPERLIGHT_WRAP_FUNCTION(log_and_ask_later, Int, 1, Int)
 HYPERLIGHT_WRAP_FUNCTION(handled_page_fault, ULong, 1, ULong)
 HYPERLIGHT_WRAP_FUNCTION(handled_invalid_opcode, ULong, 0)
+HYPERLIGHT_WRAP_FUNCTION(handle_and_abort, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(load_ds, Int, 1, UInt)
 HYPERLIGHT_WRAP_FUNCTION(read_heap, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(write_heap, Int, 1, Int)
@@ -320,6 +331,7 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("HandledPageFault", handled_page_fault);
     HYPERLIGHT_REGISTER_FUNCTION("HandledInvalidOpcode",
                                  handled_invalid_opcode);
+    HYPERLIGHT_REGISTER_FUNCTION("HandleAndAbort", handle_and_abort);
     HYPERLIGHT_REGISTER_FUNCTION("LoadDs", load_ds);
     HYPERLIGHT_REGISTER_FUNCTION("ReadHeap", read_heap);
     HYPERLIGHT_REGISTER_FUNCTION("WriteHeap", write_heap);
