@@ -9,7 +9,7 @@
 #include "hl_sandbox.h"
 
 
-static hl_status_t hl_counter_set(hl_counter_t *counter, uint64_t value);
+static void hl_counter_set(hl_counter_t *counter, uint64_t value);
 
 
 hl_status_t
@@ -34,7 +34,9 @@ hl_counter_increment(hl_counter_t *counter, hl_error_t *err)
         return hl_error_set(err, HL_ERR_ARGUMENT, "GuestCounter overflow");
     }
 
-    return hl_counter_set(counter, counter->value + 1);
+    hl_counter_set(counter, counter->value + 1);
+
+    return HL_OK;
 }
 
 
@@ -45,7 +47,9 @@ hl_counter_decrement(hl_counter_t *counter, hl_error_t *err)
         return hl_error_set(err, HL_ERR_ARGUMENT, "GuestCounter underflow");
     }
 
-    return hl_counter_set(counter, counter->value - 1);
+    hl_counter_set(counter, counter->value - 1);
+
+    return HL_OK;
 }
 
 
@@ -56,11 +60,9 @@ hl_counter_value(const hl_counter_t *counter)
 }
 
 
-static hl_status_t
+static void
 hl_counter_set(hl_counter_t *counter, uint64_t value)
 {
     counter->value = value;
     hl_sandbox_params(counter->sandbox)->counter = value;
-
-    return HL_OK;
 }

@@ -41,8 +41,7 @@ static hl_status_t hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
 static hl_status_t hl_restore_memory(hl_sandbox_t *sb, hl_error_t *err);
 static hl_status_t hl_restore_drop(hl_sandbox_t *sb, hl_error_t *err);
 static size_t hl_restore_count(const uint64_t *bitmap, size_t words);
-static hl_status_t hl_restore_copy(hl_sandbox_t *sb, const uint64_t *bitmap,
-    hl_error_t *err);
+static void hl_restore_copy(hl_sandbox_t *sb, const uint64_t *bitmap);
 static hl_status_t hl_restore_give_back(hl_sandbox_t *sb,
     const uint64_t *bitmap, const uint64_t *keep, hl_error_t *err);
 static bool hl_restore_next(const hl_sandbox_t *sb, const uint64_t *bitmap,
@@ -246,9 +245,7 @@ hl_restore_memory(hl_sandbox_t *sb, hl_error_t *err)
         return hl_restore_drop(sb, err);
     }
 
-    if (hl_restore_copy(sb, sb->log, err) != HL_OK) {
-        return err->status;
-    }
+    hl_restore_copy(sb, sb->log);
 
     swap = sb->last;
     sb->last = sb->log;
@@ -286,9 +283,9 @@ hl_restore_drop(hl_sandbox_t *sb, hl_error_t *err)
         sb->log[i] = cold;
     }
 
-    if (hl_restore_copy(sb, sb->last, err) != HL_OK
-        || hl_restore_give_back(sb, sb->log, sb->last, err) != HL_OK)
-    {
+    hl_restore_copy(sb, sb->last);
+
+    if (hl_restore_give_back(sb, sb->log, sb->last, err) != HL_OK) {
         return err->status;
     }
 
@@ -330,12 +327,10 @@ hl_restore_count(const uint64_t *bitmap, size_t words)
 }
 
 
-static hl_status_t
-hl_restore_copy(hl_sandbox_t *sb, const uint64_t *bitmap, hl_error_t *err)
+static void
+hl_restore_copy(hl_sandbox_t *sb, const uint64_t *bitmap)
 {
     size_t  first, end, offset;
-
-    (void) err;
 
     end = 0;
 
@@ -344,8 +339,6 @@ hl_restore_copy(hl_sandbox_t *sb, const uint64_t *bitmap, hl_error_t *err)
         memcpy(sb->rw + offset, sb->base->pages + offset,
                (end - first) << HL_PAGE_SHIFT);
     }
-
-    return HL_OK;
 }
 
 
