@@ -96,12 +96,6 @@ extern const uint8_t  hl_entry_code[] __attribute__((visibility("hidden")));
 extern const uint8_t  hl_entry_end[] __attribute__((visibility("hidden")));
 
 
-/* Offsets in the XSAVE area: SDM volume 1, 13.4.1. */
-#define HL_XSAVE_FCW    0
-#define HL_XSAVE_MXCSR  24
-#define HL_FCW_INITIAL    0x037f
-#define HL_MXCSR_INITIAL  0x1f80
-
 /* The 64-bit TSS: SDM volume 3, 8.7. */
 #define HL_TSS_IST1       36
 #define HL_TSS_IO_BASE    102

@@ -22,20 +22,16 @@
 
 #define HL_CHECK_TIMEOUT  1000000000ull
 
-/* The XSAVE area: SDM volume 1, 13.4. */
+/* More of the XSAVE area: SDM volume 1, 13.4. */
 #define HL_XSAVE_X87         (1ull << 0)
 #define HL_XSAVE_SSE         (1ull << 1)
 #define HL_XSAVE_AVX         (1ull << 2)
-#define HL_XSAVE_FCW         0
-#define HL_XSAVE_MXCSR       24
 #define HL_XSAVE_ST          32
 #define HL_XSAVE_XMM         160
 #define HL_XSAVE_XMM_END     416
 #define HL_XSAVE_BV          512
 #define HL_XSAVE_EXTENDED    2          /* the first component behind */
 #define HL_XSAVE_COMPONENTS  63
-#define HL_FCW_INITIAL       0x037f
-#define HL_MXCSR_INITIAL     0x1f80
 
 #define HL_CPUID_XSAVE       0xd
 

@@ -43,6 +43,12 @@
 /* x87, SSE, AVX, and the three parts of AVX-512 */
 #define HL_XCR0_OFFERED      0xe7ull
 
+/* the XSAVE area: SDM volume 1, 13.4; and what a guest starts with there */
+#define HL_XSAVE_FCW         0
+#define HL_XSAVE_MXCSR       24
+#define HL_FCW_INITIAL       0x037f
+#define HL_MXCSR_INITIAL     0x1f80
+
 /* of 16 general registers, in the order of the instruction set */
 #define HL_GPR_RSP           4
 #define HL_GPR_RBP           5
