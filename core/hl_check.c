@@ -163,14 +163,6 @@ hl_check_region(const hl_layout_t *l, size_t offset, hl_gva_t *gva)
     size_t              i;
     const hl_region_t  *r;
 
-    static const char *const  names[] = {
-        "system", "exceptions", "hypercall", "fpu", "params", "input",
-        "reply", "output", "stack", "heap", "user data"
-    };
-
-    _Static_assert(sizeof(names) / sizeof(names[0]) == HL_REGION_FILE,
-                   "a name for each region");
-
     for (i = 0; i < l->region_count; i++) {
         r = &l->regions[i];
 
@@ -178,7 +170,7 @@ hl_check_region(const hl_layout_t *l, size_t offset, hl_gva_t *gva)
             && offset - r->offset < r->size)
         {
             *gva = r->gva + (offset - r->offset);
-            return i < HL_REGION_FILE ? names[i] : "segment";
+            return hl_layout_name(l, r);
         }
     }
 

@@ -33,7 +33,6 @@ static void hl_fault_what(const hl_sandbox_t *sb, const hl_fault_t *fault,
     char *text, size_t size);
 static void hl_fault_place(const hl_layout_t *layout, hl_gva_t gva,
     char *text, size_t size);
-static const char *hl_fault_region(const hl_region_t *r, size_t i);
 static void hl_fault_code(const hl_sandbox_t *sb, hl_gva_t rip, char *text);
 static bool hl_fault_in_stack_guard(const hl_layout_t *layout, hl_gva_t gva);
 
@@ -134,8 +133,7 @@ hl_fault_place(const hl_layout_t *layout, hl_gva_t gva, char *text,
     r = hl_layout_find(layout, gva);
 
     if (r != NULL) {
-        i = (size_t) (r - layout->regions);
-        (void) snprintf(text, size, "%s", hl_fault_region(r, i));
+        (void) snprintf(text, size, "%s", hl_layout_name(layout, r));
         return;
     }
 
@@ -156,39 +154,9 @@ hl_fault_place(const hl_layout_t *layout, hl_gva_t gva, char *text,
             (void) snprintf(text, size, "%llu bytes %s the %s",
                             (unsigned long long) n,
                             gva < r->gva ? "before" : "past the end of",
-                            hl_fault_region(r, i));
+                            hl_layout_name(layout, r));
         }
     }
-}
-
-
-static const char *
-hl_fault_region(const hl_region_t *r, size_t i)
-{
-    static const char *const  names[HL_REGION_FILE] = {
-        [HL_REGION_SYSTEM] = "supervisor page",
-        [HL_REGION_EXCEPTIONS] = "supervisor page",
-        [HL_REGION_HYPERCALL] = "hypercall page",
-        [HL_REGION_FPU] = "FPU page",
-        [HL_REGION_PARAMS] = "parameters page",
-        [HL_REGION_INPUT] = "input area",
-        [HL_REGION_REPLY] = "reply area",
-        [HL_REGION_OUTPUT] = "output area",
-        [HL_REGION_STACK] = "stack",
-        [HL_REGION_HEAP] = "heap",
-        [HL_REGION_USER_DATA] = "user data"
-    };
-
-    if (i < HL_REGION_FILE) {
-        return names[i];
-    }
-
-    if (i < HL_REGION_SEGMENT) {
-        return "mapped file";
-    }
-
-    return (r->prot & HL_PROT_EXEC) ? "code"
-           : (r->prot & HL_PROT_WRITE) ? "data" : "read-only data";
 }
 
 

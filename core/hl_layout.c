@@ -96,6 +96,40 @@ hl_layout_find(const hl_layout_t *layout, hl_gva_t gva)
 }
 
 
+const char *
+hl_layout_name(const hl_layout_t *layout, const hl_region_t *r)
+{
+    size_t  i;
+
+    static const char *const  names[HL_REGION_FILE] = {
+        [HL_REGION_SYSTEM] = "supervisor page",
+        [HL_REGION_EXCEPTIONS] = "supervisor page",
+        [HL_REGION_HYPERCALL] = "hypercall page",
+        [HL_REGION_FPU] = "FPU page",
+        [HL_REGION_PARAMS] = "parameters page",
+        [HL_REGION_INPUT] = "input area",
+        [HL_REGION_REPLY] = "reply area",
+        [HL_REGION_OUTPUT] = "output area",
+        [HL_REGION_STACK] = "stack",
+        [HL_REGION_HEAP] = "heap",
+        [HL_REGION_USER_DATA] = "user data"
+    };
+
+    i = (size_t) (r - layout->regions);
+
+    if (i < HL_REGION_FILE) {
+        return names[i];
+    }
+
+    if (i < HL_REGION_SEGMENT) {
+        return "mapped file";
+    }
+
+    return (r->prot & HL_PROT_EXEC) ? "code"
+           : (r->prot & HL_PROT_WRITE) ? "data" : "read-only data";
+}
+
+
 static void
 hl_layout_fixed(hl_layout_t *l)
 {

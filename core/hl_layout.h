@@ -131,6 +131,9 @@ bool hl_layout_equal(const hl_layout_t *a, const hl_layout_t *b);
 /* NULL if the address is in no region. */
 const hl_region_t *hl_layout_find(const hl_layout_t *layout, hl_gva_t gva);
 
+/* What one of its regions is called in messages. */
+const char *hl_layout_name(const hl_layout_t *layout, const hl_region_t *r);
+
 #define hl_layout_gpa(region)                                                 \
     (((region)->slot == HL_SLOT_RO ? HL_GPA_RO : HL_GPA_RW)                   \
      + (region)->offset)

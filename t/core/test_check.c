@@ -216,7 +216,7 @@ page_that_the_log_forgets_is_found(void **state)
                >> HL_PAGE_SHIFT;
 
     assert_int_equal(test_call_int(test_sb, "Count"), 1);
-    assert_inexact("(output)");
+    assert_inexact("(output area)");
 }
 
 
@@ -226,7 +226,7 @@ parameters_of_another_call_are_found(void **state)
     (void) state;
 
     hl_sandbox_params(test_sb)->counter = 1;
-    assert_inexact("(params)");
+    assert_inexact("(parameters page)");
 }
 
 
