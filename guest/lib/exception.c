@@ -111,14 +111,7 @@ hl_exception_handle(hl_exception_t *e)
         return HL_HYPERCALL_FAULT;
     }
 
-    if (handler(e)) {
-        return HL_HYPERCALL_RESUME;
-    }
-
-    /* what it has logged would be lost */
-    hl_leave(HL_HYPERCALL_FLUSH);
-
-    return HL_HYPERCALL_FAULT;
+    return handler(e) ? HL_HYPERCALL_RESUME : HL_HYPERCALL_FAULT;
 }
 
 

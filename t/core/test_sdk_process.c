@@ -215,20 +215,29 @@ sdk_unhandled_exceptions_end_the_call(void **state)
     size_t             i;
     const hl_fault_t  *fault;
 
-    static const char *const  names[] = { "Unhandled", "Declined", "Removed" };
+    static const struct {
+        const char  *name;
+        uint64_t     vector;
+        unsigned     logs;
+    } calls[] = {
+        { "Unhandled", 6, 0 },
+        { "Declined", 6, 1 },
+        { "DeclinedInCall", 14, 1 },
+        { "Removed", 6, 0 }
+    };
 
     (void) state;
 
     test_open(SDK("exception"), NULL);
 
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        assert_status(test_call(test_sb, names[i], HL_TYPE_VOID, NULL, 0),
-                      HL_ERR_FAULT);
+    for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        assert_status(test_call(test_sb, calls[i].name, HL_TYPE_VOID, NULL,
+                                0), HL_ERR_FAULT);
 
         fault = hl_call_fault(test_sb);
         assert_non_null(fault);
-        assert_int_equal(fault->vector, 6);
-        assert_int_equal(test_seen.logs, strcmp(names[i], "Declined") == 0);
+        assert_int_equal(fault->vector, calls[i].vector);
+        assert_int_equal(test_seen.logs, calls[i].logs);
         sdk_restore();
     }
 }

@@ -349,6 +349,24 @@ declined(void)
 }
 
 
+/* The library reads from a bad pointer, in the middle of a host call. */
+
+static void
+declined_in_call(void)
+{
+    hl_Parameter     param = { .tag = hl_ParameterType_VecBytes,
+                               .value.VecBytes = {
+                                   (uint8_t *) EXCEPTION_BAD, 8 } };
+    hl_FunctionCall  call = { .function_name = "Tick",
+                              .parameters = &param,
+                              .parameters_len = 1,
+                              .return_type = hl_ReturnType_Void };
+
+    hl_set_exception_handler(hl_exception_PageFault, decline);
+    hl_call_host_function(&call);
+}
+
+
 static void
 unhandled(void)
 {
@@ -430,6 +448,7 @@ HYPERLIGHT_WRAP_FUNCTION(many, Int, 1, Int)
 HYPERLIGHT_WRAP_FUNCTION(nested, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(endless, Void, 0)
 HYPERLIGHT_WRAP_FUNCTION(declined, Void, 0)
+HYPERLIGHT_WRAP_FUNCTION(declined_in_call, Void, 0)
 HYPERLIGHT_WRAP_FUNCTION(unhandled, Void, 0)
 HYPERLIGHT_WRAP_FUNCTION(removed, Void, 0)
 HYPERLIGHT_WRAP_FUNCTION(bad_vector, Int, 0)
@@ -455,6 +474,7 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("Nested", nested);
     HYPERLIGHT_REGISTER_FUNCTION("Endless", endless);
     HYPERLIGHT_REGISTER_FUNCTION("Declined", declined);
+    HYPERLIGHT_REGISTER_FUNCTION("DeclinedInCall", declined_in_call);
     HYPERLIGHT_REGISTER_FUNCTION("Unhandled", unhandled);
     HYPERLIGHT_REGISTER_FUNCTION("Removed", removed);
     HYPERLIGHT_REGISTER_FUNCTION("BadVector", bad_vector);
