@@ -112,9 +112,9 @@ hl_interrupt_enter(hl_interrupt_t *interrupt)
         return true;
     }
 
-    atomic_fetch_or(&interrupt->state, HL_INTERRUPT_RUNNING);
-
-    if (!hl_interrupt_cancelled(interrupt)) {
+    if (!(atomic_fetch_or(&interrupt->state, HL_INTERRUPT_RUNNING)
+          & HL_INTERRUPT_CANCELLED))
+    {
         return true;
     }
 
@@ -130,14 +130,6 @@ hl_interrupt_leave(hl_interrupt_t *interrupt)
     if (interrupt != NULL) {
         atomic_fetch_and(&interrupt->state, ~HL_INTERRUPT_RUNNING);
     }
-}
-
-
-bool
-hl_interrupt_cancelled(const hl_interrupt_t *interrupt)
-{
-    return interrupt != NULL
-           && (atomic_load(&interrupt->state) & HL_INTERRUPT_CANCELLED);
 }
 
 

@@ -40,8 +40,6 @@ void hl_interrupt_clear(hl_interrupt_t *interrupt);
 bool hl_interrupt_enter(hl_interrupt_t *interrupt);
 void hl_interrupt_leave(hl_interrupt_t *interrupt);
 
-bool hl_interrupt_cancelled(const hl_interrupt_t *interrupt);
-
 /* The sandbox goes: returns when no kill() is under way any more. */
 void hl_interrupt_drop(hl_interrupt_t *interrupt);
 
