@@ -471,6 +471,7 @@ ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx, ngx_uint_t end)
 {
     if (ctx->sandbox) {
         hl_call_cancel(ctx->sandbox);   /* of one that has not ended */
+        ngx_http_hyperlight_log_rest(ctx);
     }
 
     if (ctx->state == ngx_http_hyperlight_is_waiting) {

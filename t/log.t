@@ -29,6 +29,11 @@ hyperlight_guest mute {
     log_level none;
 }
 
+hyperlight_guest sleepy {
+    binary t-guests/answer.elf;
+    timeout 60s;
+}
+
 hyperlight_guest init {
     binary t-guests/init_print.elf;
 }
@@ -40,6 +45,10 @@ location /talker {
 
 location /terse {
     hyperlight_pass terse answer;
+}
+
+location /sleepy {
+    hyperlight_pass sleepy answer;
 }
 
 location /mute {
@@ -105,6 +114,19 @@ is(scalar(() = told('mute', map { ('log', $_, "level $_") } 1 .. 5)), 0,
     like($lines[0], qr/^\[info\] .*: first\b/, 'at [info]');
     like($lines[1], qr/: second\b/, 'the second one');
     like($lines[3], qr/: last\b/, 'and what comes after the last newline');
+}
+
+{
+    my $client = $nginx->connect;
+    my $body = join '', map { "$_\0" } 'print now', "begun\nto pr",
+                                       'print now', 'int', 'sleep', 60000;
+
+    $nginx->clear_log;
+    $client->request('POST', '/sleepy', body => $body);
+    ok($nginx->wait_log(qr/: begun\b/), 'what is printed before a sleep');
+    $client->close;
+    ok($nginx->wait_log(qr/\[info\] .*: to print\b/),
+       'and what comes after the last newline, of a client that leaves');
 }
 
 

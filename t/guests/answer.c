@@ -11,6 +11,8 @@
  *     "error", message: hl_set_error()
  *     "log", level, message
  *     "print", text
+ *     "print now", text: to stderr
+ *     "sleep", milliseconds
  */
 
 #include <stdio.h>
@@ -91,6 +93,12 @@ obey(const char *what, const char **next, const char *end,
 
     } else if (strcmp(what, "print") == 0) {
         printf("%s", take(next, end));
+
+    } else if (strcmp(what, "print now") == 0) {
+        (void) fprintf(stderr, "%s", take(next, end));
+
+    } else if (strcmp(what, "sleep") == 0) {
+        (void) hl_sleep((uint32_t) number(next, end));
     }
 }
 
