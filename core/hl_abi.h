@@ -13,8 +13,8 @@
  *     leave(kind, ...)   comes back when the host has acted
  *
  * When it parks, flushes, calls or aborts, the output area holds a list of
- * records; the host takes them in order, each once, and the guest starts
- * again with an empty list.  RESUME and exceptions leave the list as it is.
+ * records; the host takes them in order, each once, and leaves the guest an
+ * empty list.  RESUME and exceptions leave the list as it is.
  * Of a call that ends in the middle, by an exception or a limit, the host
  * takes what was logged and printed.
  *

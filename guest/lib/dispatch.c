@@ -51,7 +51,6 @@ hl_enter(const hl_abi_params_t *params)
     hl_guest.params = params;
     hl_guest.last = NULL;
     hl_guest.random_ready = false;
-    hl_ptr(hl_abi_output_t, params->output)->size = 0;
 }
 
 

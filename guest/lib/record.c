@@ -165,6 +165,5 @@ hl_leave(hl_abi_hypercall_t kind)
 {
     ((hl_leave_pt) (uintptr_t) hl_guest.params->leave)(kind, NULL);
 
-    hl_output()->size = 0;
     hl_guest.last = NULL;
 }

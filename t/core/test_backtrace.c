@@ -133,7 +133,7 @@ chain_is_followed_to_the_entry(void **state)
     (void) state;
 
     frame(stack() + 0x200, stack() + 0x300, inside("hl_call") + 1);
-    frame(stack() + 0x300, stack() + 0x308, inside("hl_leave") + 1);
+    frame(stack() + 0x300, stack() + 0x308, inside("hl_record_add") + 1);
     frame(stack() + 0x308, 0, inside("hl_dispatch") + 1);
     put(stack() + 0x310, 0);
 
@@ -141,7 +141,7 @@ chain_is_followed_to_the_entry(void **state)
 
     assert_int_equal(walk(stack() + 0x200), 2);
 
-    frame(stack() + 0x300, stack() + 0x400, inside("hl_leave") + 1);
+    frame(stack() + 0x300, stack() + 0x400, inside("hl_record_add") + 1);
     frame(stack() + 0x400, 0, symbol("hl_dispatch")->address + 2);
     assert_int_equal(walk(stack() + 0x200), 4);
 
@@ -150,7 +150,7 @@ chain_is_followed_to_the_entry(void **state)
     assert_int_equal(frames[0].times, 1);
     assert_string_equal(frames[1].symbol, "hl_call");
     assert_int_equal(frames[1].offset, 30);
-    assert_string_equal(frames[2].symbol, "hl_leave");
+    assert_string_equal(frames[2].symbol, "hl_record_add");
     assert_string_equal(frames[3].symbol, "hl_dispatch");
     assert_int_equal(frames[3].address, symbol("hl_dispatch")->address + 1);
 }
@@ -203,7 +203,7 @@ frames_only_go_up(void **state)
     assert_int_equal(walk(stack() + 0x200), 2);
 
     frame(stack() + 0x200, stack() + 0x300, inside("hl_call"));
-    frame(stack() + 0x300, stack() + 0x200, inside("hl_leave"));
+    frame(stack() + 0x300, stack() + 0x200, inside("hl_record_add"));
     assert_int_equal(walk(stack() + 0x200), 3);
 
     frame(stack() + 0x80, 0, inside("hl_call"));
@@ -290,7 +290,7 @@ frames_are_eight_at_most(void **state)
 
     for (i = 0; i < 100; i++) {
         gva = stack() + 0x200 + i * 16;
-        frame(gva, gva + 16, inside(i % 2 == 0 ? "hl_call" : "hl_leave"));
+        frame(gva, gva + 16, inside(i % 2 == 0 ? "hl_call" : "hl_record_add"));
     }
 
     assert_int_equal(walk(stack() + 0x200), HL_FRAMES_MAX);
