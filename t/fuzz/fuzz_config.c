@@ -27,6 +27,12 @@
 
 static ngx_cycle_t   fuzz_cycle;
 static hl_guest_t   *fuzz_guest;
+
+/* Of nginx's core module, the only one: it keeps the variables. */
+static ngx_http_core_main_conf_t   fuzz_core;
+static void                       *fuzz_main_conf[] = { &fuzz_core };
+static ngx_http_conf_ctx_t         fuzz_ctx = { fuzz_main_conf, NULL, NULL };
+
 static char          fuzz_prefix[] = "/tmp/hl-fuzz-XXXXXX";
 
 
@@ -102,7 +108,54 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     fuzz_cycle.conf_prefix = fuzz_cycle.prefix;
     fuzz_cycle.log = &fuzz_log;
 
+    ngx_http_core_module.ctx_index = 0;
+
     return 0;
+}
+
+
+static void
+fuzz_check_grants(const ngx_http_hyperlight_guest_t *guest)
+{
+    size_t                               i;
+    const ngx_str_t                     *name;
+    const ngx_http_hyperlight_limits_t  *limits;
+
+    fuzz_check((guest->grants & ~NGX_HTTP_HYPERLIGHT_MAY_ALL) == 0);
+
+    limits = &guest->limits;
+
+    fuzz_check(limits->headers >= 0
+               && limits->headers <= NGX_HTTP_HYPERLIGHT_HEADERS_MAX);
+    fuzz_check(limits->header_size <= NGX_HTTP_HYPERLIGHT_HEADER_SIZE_MAX);
+    fuzz_check(limits->log_lines >= 0
+               && limits->log_lines <= NGX_HTTP_HYPERLIGHT_LOG_MAX);
+    fuzz_check(limits->host_calls >= 0
+               && limits->host_calls <= NGX_HTTP_HYPERLIGHT_HOST_CALLS_MAX);
+    fuzz_check(limits->subrequests >= 0
+               && limits->subrequests
+                  <= NGX_HTTP_HYPERLIGHT_SUBREQUESTS_MAX);
+
+    fuzz_check(guest->fail_limit <= NGX_HTTP_HYPERLIGHT_FAILURES_MAX);
+    fuzz_check(guest->fail_limit == 0
+               || (guest->fail_time >= 1
+                   && guest->fail_time <= NGX_HTTP_HYPERLIGHT_TIME_MAX));
+
+    if (guest->variables) {
+        fuzz_check(guest->grants & ngx_http_hyperlight_grant(VARIABLES));
+        fuzz_check(guest->variables->nelts >= 1);
+        fuzz_check(fuzz_core.variables.nelts >= 1);
+    }
+
+    if (guest->hidden) {
+        name = guest->hidden->elts;
+
+        for (i = 0; i < guest->hidden->nelts; i++) {
+            fuzz_check(name[i].len > 0);
+            fuzz_check(ngx_strlchr(name[i].data, name[i].data + name[i].len,
+                                   ' ') == NULL);
+        }
+    }
 }
 
 
@@ -128,6 +181,8 @@ fuzz_check_guest(const ngx_http_hyperlight_guest_t *guest)
     fuzz_check(guest->log_level <= HL_LOG_NONE);
     fuzz_check(guest->config.input % ngx_pagesize == 0);
     fuzz_check(guest->config.headers < guest->config.input);
+
+    fuzz_check_grants(guest);
 }
 
 
@@ -187,6 +242,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     cf.temp_pool = cf.pool;
     cf.cycle = &fuzz_cycle;
+    cf.ctx = &fuzz_ctx;
+    ngx_memzero(&fuzz_core, sizeof(fuzz_core));
     fuzz_cycle.pool = cf.pool;
     cf.log = &fuzz_log;
     cf.args = ngx_array_create(cf.pool, 10, sizeof(ngx_str_t));
