@@ -42,6 +42,27 @@ sub install {
 delete @ENV{qw(MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL)};
 
 
+# ---- sources that are given -----------------------------------------------
+
+# A tree is linked to, and one that is where it is to be stays there.
+{
+    mkdir $_ or die "$_: $!" for map { "$dir/$_" } qw(given own own/src);
+
+    for my $tree ("$dir/given", "$dir/own/src") {
+        open my $file, '>', "$tree/meson.build" or die "$tree: $!";
+    }
+
+    run("PICOLIBC_SRC=$dir/own/src $top/guest/picolibc/fetch $dir/own",
+        'picolibc comes from a tree');
+    ok(-f "$dir/own/src/meson.build" && !-l "$dir/own/src",
+       'it is still there, if it is the own one');
+
+    run("PICOLIBC_SRC=$dir/given $top/guest/picolibc/fetch $dir/other",
+        'picolibc comes from another tree');
+    is(readlink "$dir/other/src", "$dir/given", 'it is linked to');
+}
+
+
 # ---- DESTDIR --------------------------------------------------------------
 
 # picolibc, if it is built by then, is for the build folder: what its build
