@@ -426,7 +426,7 @@ for my $fault (@at_start) {
          qr/\[notice\] hyperlight: guest "\w+" is ready now/,
          "$name: the log says that it is, too");
     is_deeply([$nginx->workers], [$worker], "$name: by the same worker");
-    $nginx->take_quiet_baseline;
+    $nginx->take_baseline;
 }
 
 # It is well only when it was tried for the third time.
@@ -443,7 +443,7 @@ for my $fault (@at_start) {
     is($faults->done, 2, 'two of them failed');
     is(scalar $nginx->log_lines(qr/\[crit\]/), 2, 'two lines say so');
     is_deeply([$nginx->workers], [$worker], 'by the same worker');
-    $nginx->take_quiet_baseline;
+    $nginx->take_baseline;
 }
 
 

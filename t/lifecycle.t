@@ -179,7 +179,7 @@ sub kill_worker {
         return @workers == 1 && $workers[0] != $old;
     }) or die 'no new worker';
 
-    $nginx->take_quiet_baseline;
+    $nginx->take_baseline;
 }
 
 kill_worker();

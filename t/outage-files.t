@@ -71,7 +71,7 @@ for my $lacks (1 .. 3) {
        'with more of them it has its sandboxes');
     is($few->get('/?count')->{body}, 1, 'and serves');
 
-    $few->take_quiet_baseline;
+    $few->take_baseline;
     is($few->descriptors($pid), $whole, 'with no descriptor more than ever');
     $few->finish;
 }

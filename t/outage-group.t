@@ -85,7 +85,7 @@ like($nginx->log_text, qr/worker process $worker exited on signal 9/,
 
 is($nginx->get('/?touch=8')->{body}, 8, 'which serves');
 
-$nginx->take_quiet_baseline;
+$nginx->take_baseline;
 $nginx->finish;
 
 done_testing;

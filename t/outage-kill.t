@@ -95,7 +95,7 @@ ok(HL::Nginx::wait_for(sub {
                  eq join ' ', WORKERS, 2 * WORKERS, 0;
    }), 'the status knows the workers that live');
 
-$nginx->take_quiet_baseline;
+$nginx->take_baseline;
 $nginx->finish;
 
 done_testing;

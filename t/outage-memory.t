@@ -123,7 +123,7 @@ sub batch {
     cmp_ok($borne, '<', $all / 5, 'few of them do not matter');
 }
 
-$many->take_quiet_baseline;
+$many->take_baseline;
 $many->finish;
 
 
@@ -151,7 +151,7 @@ ok(HL::Nginx::wait_for(sub {
    }), 'and has its sandboxes when there is some');
 is($born->get('/?count')->{body}, 1, 'and serves');
 
-$born->take_quiet_baseline;
+$born->take_baseline;
 $born->finish;
 
 

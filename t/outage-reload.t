@@ -90,7 +90,7 @@ ok(HL::Nginx::wait_for(sub {
                  eq join ' ', WORKERS, 2 * WORKERS, 0;
    }), 'the status knows the new workers alone');
 
-$nginx->take_quiet_baseline;
+$nginx->take_baseline;
 $nginx->finish;
 
 done_testing;

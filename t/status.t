@@ -249,7 +249,7 @@ is(status()->{stillborn}{sandboxes}{count}, 0, 'a guest that has none');
        'then it is gone');
     is(status()->{single}{calls}{ok}, $before->{single}{calls}{ok} + 1,
        'its call is counted');
-    $nginx->take_quiet_baseline;
+    $nginx->take_baseline;
 }
 
 {
@@ -344,7 +344,7 @@ $nginx = HL::Nginx->new(workers => 2, http => $http, server => $server);
 
     $client->close;
     HL::Nginx::wait_for(sub { $nginx->workers == 2 });
-    $nginx->take_quiet_baseline;
+    $nginx->take_baseline;
 }
 
 

@@ -89,7 +89,7 @@ waitpid $nginx->spawn($nginx->command), 0;
 HL::Nginx::wait_for(sub {
     ($nginx->{pid} = pid_of('nginx.pid')) && $nginx->is_up
 }) or die 'nginx does not start';
-$nginx->take_quiet_baseline;
+$nginx->take_baseline;
 
 
 sub pid_of {
@@ -126,7 +126,7 @@ sub upgrade {
         or die 'the old master stays';
     waitpid $old, 0;
 
-    $nginx->take_quiet_baseline;
+    $nginx->take_baseline;
 }
 
 my $sleeper = $nginx->connect;
@@ -177,7 +177,7 @@ ok(HL::Nginx::wait_for(sub { $nginx->log_lines('guest "crash"') }),
               'kill -9: no request has a wrong answer');
     is_deeply(under_load($nginx, sub { select undef, undef, undef, 0.2 }),
               ['ok', 'ok'], 'and none fails after it');
-    $nginx->take_quiet_baseline;
+    $nginx->take_baseline;
 }
 
 $sleeper->close;
@@ -200,7 +200,7 @@ is_deeply([HL::Load::under($many, '/g1/', 1, sub { $many->reload })],
           ['ok', 'ok'], 'which are all reloaded under load');
 
 # Taken by reload() with the clients of the load.
-$many->take_quiet_baseline;
+$many->take_baseline;
 $many->finish;
 
 
