@@ -5,7 +5,8 @@ package HL::Client;
 # One HTTP/1.x connection to 127.0.0.1, as raw as a test wants it: send()
 # takes bytes, response() reads exactly one response and leaves what comes
 # after it, so keepalive and pipelining are plain sequences of calls.  Nothing
-# here waits longer than TIMEOUT: it dies then, and the test fails.
+# here waits longer than TIMEOUT, or $patience for the other side's next bytes:
+# it dies then, and the test fails.
 
 use strict;
 use warnings;
@@ -17,9 +18,8 @@ use IO::Socket::INET;
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time);
 
+# Seconds.  Where a test asks for much, it allows for more patience.
 use constant TIMEOUT => 15;
-
-# Of an answer; where a test asks for much, it may allow for more.  Seconds.
 our $patience = TIMEOUT;
 
 our @CARP_NOT = ('HL::Nginx');
