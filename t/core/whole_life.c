@@ -57,14 +57,21 @@ life_begin(life_t *l)
 
 /* More pages than may be hot, so that a restore gives some back. */
 static hl_status_t
-life_touch(hl_sandbox_t *sb)
+life_write(hl_sandbox_t *sb, const char *function)
 {
     hl_value_t  args[2];
 
     args[0] = test_int(0);
     args[1] = test_int(LIFE_PAGES);
 
-    if (test_call(sb, "Touch", HL_TYPE_INT, args, 2) != HL_OK) {
+    return test_call(sb, function, HL_TYPE_INT, args, 2);
+}
+
+
+static hl_status_t
+life_touch(hl_sandbox_t *sb)
+{
+    if (life_write(sb, "Touch") != HL_OK) {
         return test_err.status;
     }
 
@@ -77,13 +84,8 @@ life_touch(hl_sandbox_t *sb)
 static hl_status_t
 life_crash(hl_sandbox_t *sb)
 {
-    hl_value_t  args[2];
-
-    args[0] = test_int(0);
-    args[1] = test_int(LIFE_PAGES);
-
-    return test_call(sb, "TouchAndCrash", HL_TYPE_INT, args, 2)
-           == HL_ERR_FAULT ? HL_OK : test_err.status;
+    return life_write(sb, "TouchAndCrash") == HL_ERR_FAULT ? HL_OK
+                                                           : test_err.status;
 }
 
 
