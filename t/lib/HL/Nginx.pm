@@ -20,8 +20,9 @@ package HL::Nginx;
 # Environment: TEST_NGINX_BINARY, TEST_NGINX_MODULE, TEST_NGINX_BUILD (the
 # build folder), TEST_NGINX_GLOBALS (for the main context),
 # TEST_NGINX_GLOBALS_HTTP (for http), TEST_NGINX_LEAVE (keep the directory),
-# TEST_NGINX_CATLOG (print the error log), TEST_NGINX_SANITIZED (the module
-# was built with sanitizers: see t/asan.mk).
+# TEST_NGINX_CATLOG (print the error log, whose end is printed anyway when
+# something was not in order), TEST_NGINX_SANITIZED (the module was built with
+# sanitizers: see t/asan.mk).
 
 use strict;
 use warnings;
@@ -241,6 +242,10 @@ sub spawn {
         open STDOUT, '>>', $self->dir . '/stderr';
         open STDERR, '>&', \*STDOUT;
 
+        # What the test was started with would count as nginx's own.
+        POSIX::close($_) for grep { $_ > 2 }
+                             map { m{(\d+)$} } glob '/proc/self/fd/*';
+
         # glibc overwrites what is freed: who still uses it is found out.
         $ENV{MALLOC_PERTURB_} //= 165;
 
@@ -456,7 +461,7 @@ sub finish {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    subtest 'nginx is left in order' => sub {
+    my $in_order = subtest 'nginx is left in order' => sub {
         is_deeply([$self->workers], [sort { $a <=> $b }
                                      keys %{ $self->{baseline} }],
                   'the workers are those that were started');
@@ -469,8 +474,14 @@ sub finish {
         is_deeply([glob $self->dir . '/cwd/*'], [], 'no core was dumped');
     };
 
-    diag($self->{log_seen} // '', $self->log_text)
-        if $ENV{TEST_NGINX_CATLOG};
+    my @lines = split /^/, ($self->{log_seen} // '') . $self->log_text;
+
+    if ($ENV{TEST_NGINX_CATLOG}) {
+        diag(@lines);
+
+    } elsif (!$in_order) {
+        diag(@lines > 50 ? @lines[-50 .. -1] : @lines);
+    }
 }
 
 

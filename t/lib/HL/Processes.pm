@@ -166,7 +166,9 @@ sub check_descriptors {
         return !grep { $now{$_} != $baseline->{$_} } keys %now;
     }, 5);
 
-    is_deeply(\%now, $baseline, $name);
+    is_deeply(\%now, $baseline, $name)
+        or diag(map { "$_ -> " . (readlink // '?') . "\n" }
+                map { glob "/proc/$_/fd/*" } keys %now);
 }
 
 
