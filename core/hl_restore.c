@@ -203,6 +203,11 @@ hl_restore_all(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
     params->log_level = sb->bindings.log_level;
     memset(params->entropy, 0, HL_ABI_ENTROPY);
 
+    /* counted on, it would tell how often the calls before were entered */
+
+    sb->time.sequence = 0;
+    params->time = sb->time;
+
     if (sb->clean) {
         return HL_OK;
     }

@@ -281,6 +281,49 @@ address_of_a_handled_page_fault_is_not_the_next_calls(void **state)
 }
 
 
+/* As the guest reads it, in a call that is entered once. */
+static uint32_t
+sequence_in_the_guest(void)
+{
+    uint32_t    seen;
+    hl_value_t  args[2];
+
+    args[0] = test_ulong(HL_GVA_PARAMS + offsetof(hl_abi_params_t, time)
+                         + offsetof(hl_abi_time_t, sequence));
+    args[1] = test_int(sizeof(seen));
+
+    assert_ok(test_call(test_sb, "Peek", HL_TYPE_VECBYTES, args, 2));
+    memcpy(&seen, hl_call_result(test_sb)->v.bytes.data, sizeof(seen));
+
+    return seen;
+}
+
+
+static void
+entries_of_a_call_are_not_told_to_the_next(void **state)
+{
+    int       i;
+    uint32_t  first;
+
+    (void) state;
+
+    first = sequence_in_the_guest();
+    test_restore();
+
+    test_start(test_sb, "Spin", HL_TYPE_INT, NULL, 0);
+
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(hl_sandbox_run(test_sb, TEST_MS, &test_err),
+                         HL_STOP_SLICE);
+    }
+
+    hl_call_cancel(test_sb);
+    test_restore();
+
+    assert_int_equal(sequence_in_the_guest(), first);
+}
+
+
 static void
 handled_fault_is_not_what_the_call_ended_with(void **state)
 {
@@ -394,6 +437,7 @@ main(void)
         test_sandbox(counter_survives_a_restore_and_is_seen_by_the_guest),
         test_sandbox(counter_cannot_be_written_by_the_guest),
         test_sandbox(address_of_a_handled_page_fault_is_not_the_next_calls),
+        test_sandbox(entries_of_a_call_are_not_told_to_the_next),
         test_sandbox(handled_fault_is_not_what_the_call_ended_with),
         test_plain(heap_that_is_read_takes_no_memory_of_the_snapshot),
         test_sandbox(signal_with_a_wrong_address_does_no_harm),
