@@ -15,13 +15,16 @@ static hl_ReturnValue *hl_host_value(const hl_abi_value_t *value);
 hl_ReturnValue *
 hl_call_host_function_with_result(const hl_FunctionCall *function_call)
 {
+    bool                   called;
     char                   text[HL_HOST_CALL_TEXT];
     const hl_abi_reply_t  *reply;
 
-    hl_set_host_error(NULL);
+    called = hl_host_call(function_call, text, sizeof(text));
 
-    if (!hl_host_call(function_call, text, sizeof(text))) {
-        hl_set_host_error(text);
+    /* only now: it may have been a parameter */
+    hl_set_host_error(called ? NULL : text);
+
+    if (!called) {
         return NULL;
     }
 

@@ -315,6 +315,18 @@ sdk_host_error_is_handed_on(void **state)
 
 
 static void
+sdk_host_error_may_be_told_to_the_host(void **state)
+{
+    (void) state;
+
+    sdk_open(SDK("api"), NULL);
+
+    assert_ok(test_call_string("PrintHostError", "Fail", HL_TYPE_INT));
+    assert_string_equal(test_seen.print, "Host function error!");
+}
+
+
+static void
 sdk_chunks_of_the_host_are_one(void **state)
 {
     (void) state;
@@ -362,6 +374,7 @@ main(void)
 
         sdk_test(sdk_guest_goes_on_after_a_host_error),
         sdk_test(sdk_host_error_is_handed_on),
+        sdk_test(sdk_host_error_may_be_told_to_the_host),
         sdk_test(sdk_chunks_of_the_host_are_one),
         sdk_test(sdk_answers_can_be_freed)
     };

@@ -227,6 +227,37 @@ try_host(char *name)
 }
 
 
+/* Tells the host why a host function failed, in the library's own copy. */
+
+static int32_t
+print_host_error(char *name)
+{
+    int32_t           n;
+    hl_Parameter      text;
+    hl_ReturnValue   *value;
+    hl_FunctionCall   call = {
+        .function_name = name,
+        .return_type = hl_ReturnType_String
+    };
+
+    hl_free_return_value(hl_call_host_function_with_result(&call));
+
+    text.tag = hl_ParameterType_String;
+    text.value.String = (char *) (uintptr_t) hl_host_error();
+
+    call.function_name = "HostPrint";
+    call.parameters = &text;
+    call.parameters_len = 1;
+    call.return_type = hl_ReturnType_Int;
+
+    value = hl_call_host_function_with_result(&call);
+    n = value->value.Int;
+    hl_free_return_value(value);
+
+    return n;
+}
+
+
 /* Hands the failure on by returning NULL. */
 
 static hl_Vec *
@@ -334,6 +365,7 @@ HYPERLIGHT_WRAP_FUNCTION(counter, ULong, 0)
 HYPERLIGHT_WRAP_FUNCTION(counter_over_call, ULong, 0)
 HYPERLIGHT_WRAP_FUNCTION(nothing, Void, 0)
 HYPERLIGHT_WRAP_FUNCTION(try_host, String, 1, String)
+HYPERLIGHT_WRAP_FUNCTION(print_host_error, Int, 1, String)
 HYPERLIGHT_WRAP_FUNCTION(host_chunks, Int, 1, String)
 HYPERLIGHT_WRAP_FUNCTION(free_host_strings, Int, 1, String)
 HYPERLIGHT_WRAP_FUNCTION(use_alloca, Int, 1, Int)
@@ -355,6 +387,7 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("CounterOverCall", counter_over_call);
     HYPERLIGHT_REGISTER_FUNCTION("Nothing", nothing);
     HYPERLIGHT_REGISTER_FUNCTION("TryHost", try_host);
+    HYPERLIGHT_REGISTER_FUNCTION("PrintHostError", print_host_error);
     HYPERLIGHT_REGISTER_FUNCTION("HostChunks", host_chunks);
     HYPERLIGHT_REGISTER_FUNCTION("FreeHostStrings", free_host_strings);
     HYPERLIGHT_REGISTER_FUNCTION("UseAlloca", use_alloca);
