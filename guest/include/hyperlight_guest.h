@@ -304,7 +304,9 @@ void hl_log(hl_Level level, const char *message, int32_t line,
 /*
  * Calls a host function and waits for its answer, which the getter of the
  * call's return type hands out, once.  Everything is copied.  Parameters
- * that do not fit into the output area end the guest with OutbError.
+ * that do not fit into the output area end the guest with OutbError, and so
+ * does a call that no host function can have: with over 11 parameters, a name
+ * of none or over 255 bytes, a type that does not exist.
  */
 void hl_call_host_function(const hl_FunctionCall *function_call);
 

@@ -18,6 +18,7 @@ typedef struct {
 } hl_argument_t;
 
 
+static bool hl_host_call_valid(const hl_FunctionCall *call);
 static hl_argument_t hl_argument(const hl_Parameter *param);
 static void hl_host_call_write(void *to, const hl_FunctionCall *call);
 static size_t hl_host_call_size(const hl_FunctionCall *call);
@@ -39,6 +40,13 @@ hl_host_call(const hl_FunctionCall *call, char *text, size_t size)
 {
     void    *room;
     size_t   need;
+
+    if (!hl_host_call_valid(call)) {
+        (void) snprintf(text, size, "a call of a host function has a name of "
+                        "1 to %d bytes, at most %d parameters, and types "
+                        "that there are", HL_ABI_NAME_MAX, HL_ABI_PARAMS_MAX);
+        return false;
+    }
 
     need = hl_host_call_size(call);
     room = hl_record_add(HL_REC_CALL, need);
@@ -66,6 +74,35 @@ hl_host_reply(void)
 }
 
 
+/* What the host would take for a malformed record, and end the guest. */
+
+static bool
+hl_host_call_valid(const hl_FunctionCall *call)
+{
+    size_t  i, len;
+
+    len = strnlen(call->function_name, HL_ABI_NAME_MAX + 1);
+
+    if (len == 0 || len > HL_ABI_NAME_MAX
+        || call->parameters_len > HL_ABI_PARAMS_MAX
+        || (unsigned) call->return_type > hl_ReturnType_VecBytes)
+    {
+        return false;
+    }
+
+    for (i = 0; i < call->parameters_len; i++) {
+
+        if ((unsigned) call->parameters[i].tag > hl_ParameterType_VecBytes) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/* A length has 32 bits: SIZE_MAX for one that is over that. */
+
 static size_t
 hl_host_call_size(const hl_FunctionCall *call)
 {
@@ -77,6 +114,11 @@ hl_host_call_size(const hl_FunctionCall *call)
 
     for (i = 0; i < call->parameters_len; i++) {
         arg = hl_argument(&call->parameters[i]);
+
+        if (arg.len > UINT32_MAX) {
+            return SIZE_MAX;
+        }
+
         size += hl_value_size(arg.type, arg.len);
     }
 

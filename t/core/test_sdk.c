@@ -315,6 +315,33 @@ sdk_host_error_is_handed_on(void **state)
 
 
 static void
+sdk_guest_goes_on_after_a_call_that_cannot_be_made(void **state)
+{
+    size_t  i;
+
+    static const char  how[][16] = {
+        "parameters", "long name", "no name", "parameter type", "return type"
+    };
+
+    (void) state;
+
+    sdk_open(SDK("api"), NULL);
+
+    for (i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+        assert_ok(test_call_string("TryWrong", how[i], HL_TYPE_STRING));
+        test_assert_string("a call of a host function has a name of 1 to 255 "
+                           "bytes, at most 11 parameters, and types that "
+                           "there are");
+    }
+
+    assert_ok(test_call_string("TryWrong", "length", HL_TYPE_STRING));
+    test_assert_string("call of host function Text takes "
+                       "18446744073709551615 bytes of output, there are "
+                       "131056");
+}
+
+
+static void
 sdk_host_error_may_be_told_to_the_host(void **state)
 {
     (void) state;
@@ -374,6 +401,7 @@ main(void)
 
         sdk_test(sdk_guest_goes_on_after_a_host_error),
         sdk_test(sdk_host_error_is_handed_on),
+        sdk_test(sdk_guest_goes_on_after_a_call_that_cannot_be_made),
         sdk_test(sdk_host_error_may_be_told_to_the_host),
         sdk_test(sdk_chunks_of_the_host_are_one),
         sdk_test(sdk_answers_can_be_freed)

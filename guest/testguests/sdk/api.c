@@ -227,6 +227,59 @@ try_host(char *name)
 }
 
 
+/* A call that no host function can have, in one of a few ways. */
+
+static char *
+try_wrong(char *how)
+{
+    char              long_name[257], *text;
+    hl_Parameter      params[12];
+    hl_ReturnValue   *value;
+    hl_FunctionCall   call = {
+        .function_name = "Text",
+        .parameters = params,
+        .return_type = hl_ReturnType_String
+    };
+
+    memset(params, 0, sizeof(params));
+
+    memset(long_name, 'x', sizeof(long_name) - 1);
+    long_name[sizeof(long_name) - 1] = '\0';
+
+    if (strcmp(how, "parameters") == 0) {
+        call.parameters_len = 12;
+
+    } else if (strcmp(how, "long name") == 0) {
+        call.function_name = long_name;
+
+    } else if (strcmp(how, "no name") == 0) {
+        call.function_name = "";
+
+    } else if (strcmp(how, "parameter type") == 0) {
+        params[0].tag = (hl_ParameterType) (hl_ParameterType_VecBytes + 1);
+        call.parameters_len = 1;
+
+    } else if (strcmp(how, "return type") == 0) {
+        call.return_type = (hl_ReturnType) (hl_ReturnType_VecBytes + 1);
+
+    } else if (strcmp(how, "length") == 0) {
+        params[0].tag = hl_ParameterType_VecBytes;
+        params[0].value.VecBytes.data = (uint8_t *) long_name;
+        params[0].value.VecBytes.len = UINTPTR_MAX;
+        call.parameters_len = 1;
+    }
+
+    value = hl_call_host_function_with_result(&call);
+
+    if (value == NULL) {
+        (void) asprintf(&text, "%s", hl_host_error());
+        return text;
+    }
+
+    return "it was called";
+}
+
+
 /* Tells the host why a host function failed, in the library's own copy. */
 
 static int32_t
@@ -365,6 +418,7 @@ HYPERLIGHT_WRAP_FUNCTION(counter, ULong, 0)
 HYPERLIGHT_WRAP_FUNCTION(counter_over_call, ULong, 0)
 HYPERLIGHT_WRAP_FUNCTION(nothing, Void, 0)
 HYPERLIGHT_WRAP_FUNCTION(try_host, String, 1, String)
+HYPERLIGHT_WRAP_FUNCTION(try_wrong, String, 1, String)
 HYPERLIGHT_WRAP_FUNCTION(print_host_error, Int, 1, String)
 HYPERLIGHT_WRAP_FUNCTION(host_chunks, Int, 1, String)
 HYPERLIGHT_WRAP_FUNCTION(free_host_strings, Int, 1, String)
@@ -387,6 +441,7 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("CounterOverCall", counter_over_call);
     HYPERLIGHT_REGISTER_FUNCTION("Nothing", nothing);
     HYPERLIGHT_REGISTER_FUNCTION("TryHost", try_host);
+    HYPERLIGHT_REGISTER_FUNCTION("TryWrong", try_wrong);
     HYPERLIGHT_REGISTER_FUNCTION("PrintHostError", print_host_error);
     HYPERLIGHT_REGISTER_FUNCTION("HostChunks", host_chunks);
     HYPERLIGHT_REGISTER_FUNCTION("FreeHostStrings", free_host_strings);
