@@ -25,6 +25,7 @@ typedef struct {
 } hl_hostfn_call_t;
 
 
+static void hl_hostfn_silent(hl_error_t *why);
 static hl_status_t hl_hostfn_answer(hl_sandbox_t *sb, hl_status_t status,
     hl_type_t expected, const hl_value_t *result, hl_error_t *why,
     hl_error_t *err);
@@ -61,6 +62,7 @@ hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
 
     memset(&result, 0, sizeof(result));
     result.type = HL_TYPE_VOID;
+    hl_hostfn_silent(&why);
 
     status = hl_hostfn_admit(sb, call.name, 0, &why);
 
@@ -73,6 +75,14 @@ hl_hostfn_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
     }
 
     return hl_hostfn_answer(sb, status, call.result, &result, &why, err);
+}
+
+
+/* A function that says nothing must not hand the guest what lies here. */
+static void
+hl_hostfn_silent(hl_error_t *why)
+{
+    (void) hl_error_set(why, HL_OK, "the host gave no reason");
 }
 
 
@@ -167,6 +177,7 @@ hl_hostfn_raw_call(hl_sandbox_t *sb, hl_cursor_t *record, hl_error_t *err)
     }
 
     memset(&result, 0, sizeof(result));
+    hl_hostfn_silent(&why);
 
     status = hl_hostfn_admit(sb, NULL, head.id, &why);
 

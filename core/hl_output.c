@@ -49,6 +49,8 @@ static hl_status_t hl_output_handler(hl_sandbox_t *sb, hl_cursor_t *record,
 static hl_status_t hl_output_metric(hl_sandbox_t *sb, hl_cursor_t *record,
     hl_error_t *err);
 static hl_status_t hl_output_malformed(hl_error_t *err, const char *what);
+static hl_status_t hl_output_failed(const hl_sandbox_t *sb,
+    hl_status_t status, hl_error_t *err);
 
 
 /* By type.  "hypercall": where it must be the last record. */
@@ -85,6 +87,7 @@ hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
     uint32_t     n, last;
     uint64_t     size;
     hl_cursor_t  records;
+    hl_status_t  status;
 
     if (!hl_output_records(sb, &records, &size)) {
         return hl_error_set(err, HL_ERR_OUTPUT, "the guest says that its "
@@ -93,6 +96,7 @@ hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
     }
 
     last = 0;
+    err->status = HL_OK;
 
     for (n = 0; records.left > 0; n++) {
         if (n == HL_OUTPUT_RECORDS_MAX) {
@@ -100,8 +104,10 @@ hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
                                 "%d records at once", HL_OUTPUT_RECORDS_MAX);
         }
 
-        if (hl_output_record(sb, hypercall, &records, &last, err) != HL_OK) {
-            return err->status;
+        status = hl_output_record(sb, hypercall, &records, &last, err);
+
+        if (status != HL_OK) {
+            return hl_output_failed(sb, status, err);
         }
     }
 
@@ -512,4 +518,24 @@ hl_output_malformed(hl_error_t *err, const char *what)
 {
     return hl_error_set(err, HL_ERR_OUTPUT, "the guest put out a malformed "
                         "record (%s)", what);
+}
+
+
+/*
+ * What an embedder's function returns counts, whatever it has made of the
+ * error record.  Only the guest's last word can be answered later.
+ */
+static hl_status_t
+hl_output_failed(const hl_sandbox_t *sb, hl_status_t status, hl_error_t *err)
+{
+    if (status == HL_AGAIN && !sb->suspended) {
+        return hl_error_set(err, HL_ERR_ARGUMENT, "only a host function can "
+                            "answer later");
+    }
+
+    if (err->status != status) {
+        return hl_error_set(err, status, "the host gave no reason");
+    }
+
+    return status;
 }

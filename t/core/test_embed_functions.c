@@ -11,7 +11,8 @@
 #include "test.h"
 
 
-#define RAW_UPPER  0x10001
+#define RAW_UPPER   0x10001
+#define RAW_SILENT  0x10002
 
 
 static hl_status_t
@@ -39,8 +40,24 @@ raw_upper(void *data, const void *in, size_t len, hl_value_t *result,
 }
 
 
+/* Fails, and leaves the error record as it is. */
+static hl_status_t
+raw_silent(void *data, const void *in, size_t len, hl_value_t *result,
+    hl_error_t *err)
+{
+    (void) data;
+    (void) in;
+    (void) len;
+    (void) result;
+    (void) err;
+
+    return HL_ERR_GUEST;
+}
+
+
 static const hl_raw_host_function_t  raw_functions[] = {
-    { RAW_UPPER, raw_upper }
+    { RAW_UPPER, raw_upper },
+    { RAW_SILENT, raw_silent }
 };
 
 
@@ -88,7 +105,7 @@ group_peek(void **state)
 
     hl_config_init(&config);
     config.raw_functions = raw_functions;
-    config.raw_function_count = 1;
+    config.raw_function_count = 2;
     config.sink = &test_sink;
     config.functions = later_functions;
     config.function_count = 1;
@@ -129,11 +146,80 @@ raw_function_that_fails_or_is_missing_is_an_error_of_the_guest(void **state)
     assert_string_equal(test_err.text, "Guest error occurred "
                                        "HostFunctionError: over 64 bytes");
 
-    args[0] = test_uint(RAW_UPPER + 1);
+    args[0] = test_uint(RAW_SILENT + 1);
     assert_status(test_call(test_sb, "RawCall", HL_TYPE_VECBYTES, args, 2),
                   HL_ERR_GUEST);
     assert_non_null(strstr(test_err.text,
-                           "HostFunction 65538 was not found"));
+                           "HostFunction 65539 was not found"));
+}
+
+
+static void
+function_that_gives_no_reason_leaks_nothing(void **state)
+{
+    hl_value_t  args[2] = { test_uint(RAW_SILENT), test_bytes("", 0) };
+
+    (void) state;
+
+    assert_status(test_call(test_sb, "RawCall", HL_TYPE_VECBYTES, args, 2),
+                  HL_ERR_GUEST);
+    assert_string_equal(test_err.text, "Guest error occurred "
+                        "HostFunctionError: the host gave no reason");
+}
+
+
+static hl_status_t  sink_says;
+
+
+/* And leaves the error record as it is. */
+static hl_status_t
+sink_log(void *data, hl_log_level_t level, const char *source,
+    size_t source_len, uint32_t line, const char *message,
+    size_t message_len, hl_error_t *err)
+{
+    (void) data;
+    (void) level;
+    (void) source;
+    (void) source_len;
+    (void) line;
+    (void) message;
+    (void) message_len;
+    (void) err;
+
+    return sink_says;
+}
+
+
+static void
+sink_that_gives_no_reason_ends_the_call(void **state)
+{
+    hl_config_t    config;
+    hl_sandbox_t  *sb;
+
+    static const hl_sink_t  sink = { .log = sink_log };
+
+    (void) state;
+
+    hl_config_init(&config);
+    config.sink = &sink;
+
+    sb = test_evolved(TEST_PEEK, &config);
+
+    sink_says = HL_ERR_LIMIT;
+    assert_status(test_call(sb, "LogAndReturn", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_LIMIT);
+    assert_string_equal(test_err.text, "the host gave no reason");
+    assert_state(sb, HL_SANDBOX_POISONED);
+    hl_sandbox_destroy(sb);
+
+    sb = test_evolved(TEST_PEEK, &config);
+
+    sink_says = HL_AGAIN;
+    assert_status(test_call(sb, "LogAndReturn", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_ARGUMENT);
+    assert_string_equal(test_err.text, "only a host function can answer "
+                                       "later");
+    hl_sandbox_destroy(sb);
 }
 
 
@@ -447,6 +533,8 @@ main(void)
         test_sandbox(raw_function_gets_and_gives_bytes),
         test_sandbox(
             raw_function_that_fails_or_is_missing_is_an_error_of_the_guest),
+        test_sandbox(function_that_gives_no_reason_leaks_nothing),
+        test_plain(sink_that_gives_no_reason_ends_the_call),
         test_plain(raw_functions_of_the_sdk_are_not_the_embedders),
         test_plain(host_functions_are_checked),
         test_plain(configuration_is_checked),
