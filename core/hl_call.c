@@ -270,6 +270,11 @@ hl_call_cancel(hl_sandbox_t *sb)
         return;
     }
 
+    if (sb->serving) {
+        sb->given_up = true;    /* hl_run() ends it */
+        return;
+    }
+
     if (sb->started) {
         hl_output_salvage(sb);
     }
@@ -396,6 +401,7 @@ hl_call_begin(hl_sandbox_t *sb, hl_phase_t phase,
     sb->state = HL_SANDBOX_CALLING;
     sb->started = false;
     sb->suspended = false;
+    sb->given_up = false;
     sb->has_result = false;
     sb->has_fault = false;
     sb->input_end = input->values;

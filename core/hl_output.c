@@ -130,6 +130,7 @@ hl_output_take(hl_sandbox_t *sb, uint32_t hypercall, hl_error_t *err)
 void
 hl_output_salvage(hl_sandbox_t *sb)
 {
+    bool             serving;
     uint32_t         n;
     uint64_t         size;
     hl_error_t       err;
@@ -142,6 +143,8 @@ hl_output_salvage(hl_sandbox_t *sb)
     }
 
     status = HL_OK;
+    serving = sb->serving;
+    sb->serving = true;
 
     for (n = 0;
          n < HL_OUTPUT_RECORDS_MAX && status == HL_OK
@@ -157,6 +160,8 @@ hl_output_salvage(hl_sandbox_t *sb)
             status = hl_output_types[head.type].take(sb, &record, &err);
         }
     }
+
+    sb->serving = serving;
 }
 
 

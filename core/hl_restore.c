@@ -141,6 +141,11 @@ hl_restore_check(const hl_sandbox_t *sb, const hl_snapshot_t *snapshot,
         return hl_sandbox_refuse(sb, "the sandbox has not evolved yet", err);
     }
 
+    if (sb->serving) {
+        return hl_sandbox_refuse(sb, "the guest waits for the function that "
+                                 "it has called", err);
+    }
+
     if (sb->image == snapshot->image) {
         return HL_OK;
     }

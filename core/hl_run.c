@@ -45,6 +45,12 @@ hl_sandbox_run(hl_sandbox_t *sb, uint64_t slice_ns, hl_error_t *err)
         return HL_STOP_FAILED;
     }
 
+    if (sb->serving) {
+        (void) hl_sandbox_refuse(sb, "the guest waits for the function that "
+                                 "it has called", err);
+        return HL_STOP_FAILED;
+    }
+
     if (sb->suspended) {
         (void) hl_error_set(err, HL_ERR_ARGUMENT, "the guest waits for the "
                             "answer of a host function");
@@ -124,7 +130,13 @@ hl_run(hl_sandbox_t *sb, uint64_t deadline, hl_error_t *err)
         sb->stats.runs++;
         sb->stats.guest_ns += hl_run_time(before, now, deadline);
 
+        sb->serving = true;
         stop = hl_run_exit(sb, &exit, err);
+        sb->serving = false;
+
+        if (sb->given_up) {
+            return hl_run_cancelled(sb, err);
+        }
 
     } while (stop == HL_STOP_NONE && !sb->yields && now < deadline);
 

@@ -81,6 +81,8 @@ struct hl_sandbox_s {
     hl_http_stage_t      stage;
     bool                 suspended;     /* a host function answers later */
     bool                 yields;        /* the sink wants the guest stopped */
+    bool                 serving;       /* an exit: in the embedder, maybe */
+    bool                 given_up;      /* by the embedder, meanwhile */
     hl_type_t            awaited;       /* what the guest expects of it */
     bool                 has_result;
     bool                 has_fault;     /* handled, or the one it ends with */

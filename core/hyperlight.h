@@ -26,7 +26,9 @@
  * Nothing here prints, exits, or starts a thread.  An object belongs to the
  * thread that made it and, but for hl_guest_t, to the process: KVM refuses
  * a VM after fork (KVM API, 4.2, "EIO").  No function is safe in a signal
- * handler.
+ * handler.  Of the sandbox whose guest has called them, host functions and the
+ * sink may give up the call; to run, to restore it and the like is refused
+ * with HL_ERR_ARGUMENT, and to destroy it is a mistake.
  */
 
 #ifndef _HYPERLIGHT_H_INCLUDED_
@@ -363,7 +365,8 @@ hl_status_t hl_call_http_more(hl_sandbox_t *sb, hl_error_t *err);
 
 /*
  * Gives up a call, begun or running: the sandbox is poisoned.  The sink gets
- * what the guest had logged and printed by then.
+ * what the guest had logged and printed by then.  By a host function or the
+ * sink: when that has returned, the call ends with HL_ERR_CANCELLED.
  */
 void hl_call_cancel(hl_sandbox_t *sb);
 
