@@ -253,8 +253,8 @@ hl_call_http_more(hl_sandbox_t *sb, hl_error_t *err)
     if (sb->state != HL_SANDBOX_CALLING || sb->phase != HL_PHASE_HTTP
         || sb->started || sb->stage != HL_HTTP_STAGE_DONE)
     {
-        return hl_error_set(err, HL_ERR_ARGUMENT, "a body that goes on has "
-                            "begun before");
+        return hl_sandbox_refuse(sb, "a body that goes on has begun before",
+                                 err);
     }
 
     hl_call_http_head(sb)->flags = HL_ABI_HTTP_MORE;
@@ -533,8 +533,8 @@ hl_call_http_room(hl_sandbox_t *sb, hl_http_stage_t stage, size_t len,
     if (sb->state != HL_SANDBOX_CALLING || sb->phase != HL_PHASE_HTTP
         || sb->started || sb->stage > stage)
     {
-        return hl_error_set(err, HL_ERR_ARGUMENT, "an HTTP call is begun, "
-                            "and then gets fields, headers, body");
+        return hl_sandbox_refuse(sb, "an HTTP call is begun, and then gets "
+                                 "fields, headers, body", err);
     }
 
     sb->stage = stage;

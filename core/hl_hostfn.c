@@ -141,8 +141,8 @@ hl_call_answer(hl_sandbox_t *sb, hl_status_t status,
     if (sb->state != HL_SANDBOX_CALLING || !sb->suspended
         || status == HL_AGAIN)
     {
-        return hl_error_set(err, HL_ERR_ARGUMENT,
-                            "the guest does not wait for an answer");
+        return hl_sandbox_refuse(sb, "the guest does not wait for an answer",
+                                 err);
     }
 
     memset(&nothing, 0, sizeof(nothing));

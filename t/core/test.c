@@ -440,6 +440,27 @@ test_assert_status(hl_status_t status, hl_status_t expected,
 
 
 void
+test_assert_no_call(hl_status_t expected)
+{
+    void        *room;
+    hl_value_t   value = test_int(0);
+
+    assert_status(hl_call_http_field(test_sb, HL_HTTP_URI, "/", 1, &test_err),
+                  expected);
+    assert_status(hl_call_http_header(test_sb, "a", 1, "b", 1, &test_err),
+                  expected);
+    assert_status(hl_call_http_original(test_sb, 200, &test_err), expected);
+    assert_status(hl_call_http_original_header(test_sb, "a", 1, "b", 1,
+                                               &test_err), expected);
+    assert_status(hl_call_http_body(test_sb, 1, &room, &test_err), expected);
+    assert_status(hl_call_http_more(test_sb, &test_err), expected);
+    assert_status(hl_call_answer(test_sb, HL_OK, &value, NULL, &test_err),
+                  expected);
+    assert_status(hl_sandbox_finish(test_sb, TEST_LONG, &test_err), expected);
+}
+
+
+void
 test_assert_bytes(hl_type_t type, const void *data, size_t len)
 {
     const hl_value_t  *r;

@@ -158,6 +158,10 @@ void test_assert_status(hl_status_t status, hl_status_t expected,
 void test_assert_pristine(const hl_sandbox_t *sb,
     const hl_snapshot_t *snapshot, const char *file, int line);
 
+/* All functions that a call needs, once begun, fail so in the test's
+ * sandbox. */
+void test_assert_no_call(hl_status_t expected);
+
 /* The result of the test's sandbox; a String's. */
 void test_assert_bytes(hl_type_t type, const void *data, size_t len);
 void test_assert_string(const char *s);

@@ -295,6 +295,7 @@ assert_unrecoverable(void)
     assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
                      HL_STOP_FAILED);
     assert_int_equal(test_err.status, HL_ERR_UNRECOVERABLE);
+    test_assert_no_call(HL_ERR_UNRECOVERABLE);
     assert_state(test_sb, HL_SANDBOX_UNRECOVERABLE);
 }
 

@@ -201,6 +201,7 @@ poisoned_sandbox_refuses_all_but_restore(void **state)
     assert_int_equal(hl_sandbox_run(test_sb, TEST_LONG, &test_err),
                      HL_STOP_FAILED);
     assert_int_equal(test_err.status, HL_ERR_POISONED);
+    test_assert_no_call(HL_ERR_POISONED);
     assert_state(test_sb, HL_SANDBOX_POISONED);
 
     test_restore();
