@@ -67,7 +67,7 @@ hl_call_backtrace(const hl_sandbox_t *sb, hl_frame_t frames[HL_FRAMES_MAX])
 
     /* clean: nothing has run since the vCPU was parked or reset */
 
-    if (sb->vm == NULL || sb->clean) {
+    if (sb->vm == NULL || sb->rw == NULL || sb->clean) {
         return 0;
     }
 

@@ -64,5 +64,8 @@ static void
 hl_counter_set(hl_counter_t *counter, uint64_t value)
 {
     counter->value = value;
-    hl_sandbox_params(counter->sandbox)->counter = value;
+
+    if (counter->sandbox->rw != NULL) {
+        hl_sandbox_params(counter->sandbox)->counter = value;
+    }
 }

@@ -83,8 +83,18 @@ hl_restore_rebase(hl_sandbox_t *sb, hl_snapshot_t *snapshot, hl_error_t *err)
     platform = sb->host->platform;
 
     if (hl_remap(sb->rw, sb->image->layout.rw_size, snapshot->fd, err)
-        != HL_OK
-        || platform->get_log(sb->vm, sb->log, err) != HL_OK
+        != HL_OK)
+    {
+        /* what lay there may be gone, and something else in its place soon */
+
+        hl_unmap(sb->rw, sb->image->layout.rw_size);
+        sb->rw = NULL;
+        sb->has_result = false;
+
+        return err->status;
+    }
+
+    if (platform->get_log(sb->vm, sb->log, err) != HL_OK
         || platform->clear_log(sb->vm, sb->log, err) != HL_OK)
     {
         return err->status;

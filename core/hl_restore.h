@@ -13,7 +13,8 @@
 
 /*
  * Lays another snapshot of the same image under the sandbox: all of its
- * writable slot is the snapshot's then.  After an error it is undefined.
+ * writable slot is the snapshot's then.  After an error it is undefined, or
+ * there is none any more.
  */
 hl_status_t hl_restore_rebase(hl_sandbox_t *sb, hl_snapshot_t *snapshot,
     hl_error_t *err);

@@ -60,7 +60,8 @@ struct hl_sandbox_s {
     hl_functions_t      *functions;     /* NULL until evolve */
     hl_snapshot_t       *base;          /* what lies under rw, or NULL */
     hl_vm_t             *vm;            /* NULL until evolve */
-    uint8_t             *rw;            /* the writable slot */
+    uint8_t             *rw;            /* the writable slot; NULL: lost, the
+                                           sandbox is unrecoverable */
     hl_gva_t             entry;         /* of the next call: dispatcher */
     hl_sandbox_state_t   state;
     void                *data;

@@ -77,10 +77,16 @@ realloc(void *p, size_t size)
 }
 
 
+/* What was at a fixed place may be gone then: POSIX, mmap(), RETURN VALUE. */
 void *
 mmap(void *p, size_t len, int prot, int flags, int fd, off_t offset)
 {
     if (outage_now("mmap", ENOMEM)) {
+        if (flags & MAP_FIXED) {
+            (void) munmap(p, len);
+            errno = ENOMEM;
+        }
+
         return MAP_FAILED;
     }
 

@@ -25,6 +25,7 @@ typedef struct {
     hl_sandbox_t   *second;
     hl_snapshot_t  *snapshot;
     hl_snapshot_t  *later;
+    hl_counter_t   *counter;            /* of the first */
 } life_t;
 
 
@@ -46,6 +47,7 @@ life_begin(life_t *l)
         || hl_guest_open(&l->guest, path, &test_err) != HL_OK
         || hl_sandbox_create(&l->first, l->host, l->guest, &config,
                              &test_err) != HL_OK
+        || hl_counter_create(&l->counter, l->first, &test_err) != HL_OK
         || hl_sandbox_evolve(l->first, TEST_LONG, &test_err) != HL_OK)
     {
         return test_err.status;
@@ -153,7 +155,14 @@ life_of_second(life_t *l)
 static void
 life_end(life_t *l, hl_status_t status)
 {
+    char        where[HL_WHERE_TEXT];
+    hl_frame_t  frames[HL_FRAMES_MAX];
+
     if (l->first != NULL) {
+        (void) hl_call_backtrace(l->first, frames);
+        (void) hl_call_where(l->first, where, sizeof(where));
+        assert_ok(hl_counter_increment(l->counter, &test_err));
+        assert_int_equal(hl_counter_value(l->counter), 1);
         if (hl_sandbox_state(l->first) == HL_SANDBOX_READY) {
             assert_ok(test_call(l->first, "Touched", HL_TYPE_INT, NULL, 0));
 
