@@ -16,8 +16,9 @@ void
 hl_call(void)
 {
     hl_Result             *result;
+    hl_entry_t             entry;
     const char            *name;
-    const hl_entry_t      *entry;
+    const hl_entry_t      *found;
     const hl_abi_input_t  *input;
 
     free(hl_guest.error);
@@ -30,10 +31,13 @@ hl_call(void)
     input = hl_ptr(const hl_abi_input_t, hl_guest.params->input);
     name = (const char *) input + input->name;
 
-    entry = hl_entry_find(input->function, name);
+    found = hl_entry_find(input->function, name);
 
-    if (entry != NULL && entry->kind == input->kind) {
-        result = entry->invoke(entry, input);
+    if (found != NULL && found->kind == input->kind) {
+
+        /* the table moves when the function registers others */
+        entry = *found;
+        result = entry.invoke(&entry, input);
 
     } else {
         result = hl_typed_fallback(input, name);

@@ -122,6 +122,25 @@ sdk_last_registration_counts(void **state)
 
 
 static void
+sdk_functions_may_be_registered_by_one_that_runs(void **state)
+{
+    (void) state;
+
+    sdk_open(SDK("api"), NULL);
+
+    assert_status(test_call(test_sb, "RegisterMore", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_GUEST);
+    test_assert_error(HL_ERR_GUEST, SDK_CODE_GUEST,
+                      "C guest function \"RegisterMore\" returned null");
+
+    assert_status(test_call(test_sb, "More99", HL_TYPE_INT, NULL, 0),
+                  HL_ERR_GUEST);
+    test_assert_error(HL_ERR_GUEST, SDK_CODE_GUEST,
+                      "C guest function \"More99\" returned null");
+}
+
+
+static void
 sdk_null_is_an_error_of_the_call(void **state)
 {
     (void) state;
@@ -390,6 +409,7 @@ main(void)
         sdk_test(sdk_unknown_name_is_not_found),
         sdk_test(sdk_main_and_dispatcher_have_defaults),
         sdk_test(sdk_last_registration_counts),
+        sdk_test(sdk_functions_may_be_registered_by_one_that_runs),
         sdk_test(sdk_null_is_an_error_of_the_call),
         sdk_test(sdk_error_overrides_the_result),
         sdk_test(sdk_foreign_vec_is_an_error_of_the_call),

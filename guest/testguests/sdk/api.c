@@ -410,6 +410,26 @@ second_of_two(int32_t n)
 }
 
 
+/* More than there is room for yet, while one of them runs. */
+
+static hl_Vec *
+register_more(const hl_FunctionCall *call)
+{
+    int   i;
+    char  name[16];
+
+    (void) call;
+
+    for (i = 0; i < 100; i++) {
+        (void) snprintf(name, sizeof(name), "More%d", i);
+        hl_register_function_definition(name, null, 0, NULL,
+                                        hl_ReturnType_Int);
+    }
+
+    return NULL;
+}
+
+
 HYPERLIGHT_WRAP_FUNCTION(constructed, Bool, 0)
 HYPERLIGHT_WRAP_FUNCTION(user_data, VecBytes, 0)
 HYPERLIGHT_WRAP_FUNCTION(user_data_is_null, Bool, 0)
@@ -452,6 +472,8 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("Twice", second_of_two);
 
     hl_register_function_definition("Null", null, 0, NULL,
+                                    hl_ReturnType_Int);
+    hl_register_function_definition("RegisterMore", register_more, 0, NULL,
                                     hl_ReturnType_Int);
     hl_register_function_definition("ErrorAndValue", error_and_value, 0, NULL,
                                     hl_ReturnType_Int);
