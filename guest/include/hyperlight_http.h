@@ -174,8 +174,11 @@ int hl_http_set_status(hl_http_response_t *resp, unsigned status);
 int hl_http_add_header(hl_http_response_t *resp, const char *name,
     const char *value);
 
-/* Removes all headers of this name, in whatever case, that were added before,
- * in a filter also those of the original.  Sets one in their place. */
+/*
+ * Removes all headers of this name, in whatever case, that were added before,
+ * in a filter also those of the original.  Sets one in their place.  -1 with
+ * errno EPERM: as above, and they are still there.
+ */
 int hl_http_remove_header(hl_http_response_t *resp, const char *name);
 int hl_http_set_header(hl_http_response_t *resp, const char *name,
     const char *value);

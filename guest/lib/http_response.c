@@ -14,6 +14,9 @@
 #define HL_HTTP_STATUS_MAX  599
 
 
+static int hl_http_headers_allowed(void);
+
+
 int
 hl_http_set_status(hl_http_response_t *resp, unsigned status)
 {
@@ -65,15 +68,7 @@ hl_http_add_header(hl_http_response_t *resp, const char *name,
     memcpy(text, name, name_len + 1);
     memcpy(text + name_len + 1, value, value_len + 1);
 
-    /* the host drops it, and counts that */
-
-    if (hl_guest.params->denied & HL_ABI_DENY_HEADER) {
-        hl_set_host_error("the guest may not use \"response_headers\"");
-        errno = EPERM;
-        return -1;
-    }
-
-    return 0;
+    return hl_http_headers_allowed();
 }
 
 
@@ -92,6 +87,21 @@ hl_http_remove_header(hl_http_response_t *resp, const char *name)
     }
 
     memcpy(record, name, len);
+
+    return hl_http_headers_allowed();
+}
+
+
+/* Of a record that is there: the host drops it, and counts that. */
+
+static int
+hl_http_headers_allowed(void)
+{
+    if (hl_guest.params->denied & HL_ABI_DENY_HEADER) {
+        hl_set_host_error("the guest may not use \"response_headers\"");
+        errno = EPERM;
+        return -1;
+    }
 
     return 0;
 }

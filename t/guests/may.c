@@ -15,6 +15,8 @@
  *     "sleep", "flush"
  *     "ask", uri                  hl_http_subrequest()
  *     "set", name                 hl_http_add_header()
+ *     "replace", name             hl_http_set_header()
+ *     "remove", name              hl_http_remove_header()
  *     "add", name, number         hl_metric_add()
  *     "observe", name, number     hl_metric_observe()
  *     "many", number              the next of these, so many times
@@ -236,6 +238,12 @@ obey(words_t *words, const char *what)
 
     } else if (strcmp(what, "set") == 0) {
         tell(words, hl_http_add_header(words->resp, take(words), "value"));
+
+    } else if (strcmp(what, "replace") == 0) {
+        tell(words, hl_http_set_header(words->resp, take(words), "value"));
+
+    } else if (strcmp(what, "remove") == 0) {
+        tell(words, hl_http_remove_header(words->resp, take(words)));
 
     } else if (strcmp(what, "add") == 0) {
         name = take(words);
