@@ -1,8 +1,8 @@
 /*
  * Copyright (C) the Hyperlight for nginx authors
  *
- * memalign.c: aligned_alloc(), and memalign() for picolibc's posix_memalign()
- * and its kin.
+ * memalign.c: aligned_alloc(), and memalign() for posix_memalign() and its
+ * kin.
  */
 
 #include <errno.h>

@@ -245,6 +245,7 @@ static void *(*volatile  libc_aligned_alloc)(size_t alignment, size_t size)
 static int32_t
 memory(void)
 {
+    void     *aligned;
     size_t    i;
     uint8_t  *p, *q;
 
@@ -262,6 +263,16 @@ memory(void)
     p = libc_aligned_alloc(4096, 100);
     check(p != NULL && (uintptr_t) p % 4096 == 0);
     free(p);
+
+    aligned = &aligned;
+    check(posix_memalign(&aligned, 64, 0) == 0 && aligned == NULL);
+    check(posix_memalign(&aligned, 64, 100) == 0);
+    check(aligned != NULL && (uintptr_t) aligned % 64 == 0);
+    free(aligned);
+
+    aligned = NULL;
+    check(posix_memalign(&aligned, 48, 100) == EINVAL);
+    check(posix_memalign(&aligned, 4, 100) == EINVAL && aligned == NULL);
 
     p = libc_malloc(100);
     memset(p, 0xff, 100);
