@@ -94,6 +94,17 @@ sdk_library_without_memory_aborts(void **state)
 /* ---- descriptors, process ---------------------------------------------- */
 
 static void
+sdk_formats_know_long_double(void **state)
+{
+    (void) state;
+
+    test_open(SDK("libc"), NULL);
+
+    assert_int_equal(test_call_int(test_sb, "Formats"), 0);
+}
+
+
+static void
 sdk_descriptors_are_as_documented(void **state)
 {
     (void) state;
@@ -340,6 +351,7 @@ main(void)
         sdk_test(sdk_out_of_memory_is_null_if_the_guest_wants),
         sdk_test(sdk_library_without_memory_aborts),
 
+        sdk_test(sdk_formats_know_long_double),
         sdk_test(sdk_descriptors_are_as_documented),
         sdk_test(sdk_an_end_is_an_abort),
 

@@ -362,6 +362,29 @@ sbrk_bounds(void)
 }
 
 
+/* ---- formats ----------------------------------------------------------- */
+
+/* A long double is no double, and what follows it is where it has to be. */
+
+static int32_t
+formats(void)
+{
+    char         text[128];
+    long double  value;
+
+    (void) snprintf(text, sizeof(text), "%.2Lf %s %d %d %d %d %s", 3.25L,
+                    "a", 1, 2, 3, 4, "b");
+    check(strcmp(text, "3.25 a 1 2 3 4 b") == 0);
+
+    (void) snprintf(text, sizeof(text), "%.19Lg %.3g", 1.0L / 3, 1.0 / 3);
+    check(strcmp(text, "0.3333333333333333333 0.333") == 0);
+
+    check(sscanf("2.5 7", "%Lf", &value) == 1 && value == 2.5L);
+
+    return LIBC_OK;
+}
+
+
 /* ---- descriptors, process ---------------------------------------------- */
 
 static int32_t
@@ -437,6 +460,7 @@ HYPERLIGHT_WRAP_FUNCTION(next_random, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(memory, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(exhaust, Void, 1, String)
 HYPERLIGHT_WRAP_FUNCTION(sbrk_bounds, Int, 0)
+HYPERLIGHT_WRAP_FUNCTION(formats, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(descriptors, Int, 0)
 HYPERLIGHT_WRAP_FUNCTION(end, Void, 2, String, Int)
 
@@ -464,6 +488,7 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("Memory", memory);
     HYPERLIGHT_REGISTER_FUNCTION("Exhaust", exhaust);
     HYPERLIGHT_REGISTER_FUNCTION("SbrkBounds", sbrk_bounds);
+    HYPERLIGHT_REGISTER_FUNCTION("Formats", formats);
     HYPERLIGHT_REGISTER_FUNCTION("Descriptors", descriptors);
     HYPERLIGHT_REGISTER_FUNCTION("End", end);
 }
