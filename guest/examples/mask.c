@@ -40,35 +40,38 @@
 #define WHOLE       65536
 
 
-/* What may be a number, digits with a blank or a hyphen here and there. */
+/*
+ * Digits in groups, with a blank or a hyphen between two of them.  A card's
+ * number is some of the groups, as what stands beside it may be a date: room
+ * is for the longest one that begins with the first group, and for what tells
+ * where its last group ends.
+ */
 typedef struct {
     char    text[2 * DIGITS_MAX];
+    bool    hidden[2 * DIGITS_MAX];
     size_t  len;
-    size_t  digits;
-    bool    too_long;
+    bool    cut;        /* the first group has begun before */
 } number_t;
 
 
 /* The check digit (ISO/IEC 7812-1, annex B). */
 
 static bool
-is_card(const number_t *number)
+is_card(const char *text, size_t len, size_t digits)
 {
     size_t    i, n;
     unsigned  digit, sum;
 
-    if (number->too_long || number->digits < DIGITS_MIN
-        || number->digits > DIGITS_MAX)
-    {
+    if (digits < DIGITS_MIN || digits > DIGITS_MAX) {
         return false;
     }
 
     sum = 0;
     n = 0;
 
-    for (i = number->len; i-- > 0; ) {
-        if (isdigit((unsigned char) number->text[i])) {
-            digit = (unsigned) (number->text[i] - '0');
+    for (i = len; i-- > 0; ) {
+        if (isdigit((unsigned char) text[i])) {
+            digit = (unsigned) (text[i] - '0');
             digit <<= n++ & 1;
             sum += digit > 9 ? digit - 9 : digit;
         }
@@ -78,24 +81,99 @@ is_card(const number_t *number)
 }
 
 
-static void
-end_number(number_t *number, hl_http_response_t *resp)
+/* Of the characters at i and behind, "ended" telling that there are no more. */
+
+static bool
+is_group_end(const number_t *number, size_t i, bool ended)
 {
-    size_t  i, left;
+    if (!isdigit((unsigned char) number->text[i])) {
+        return false;
+    }
 
-    if (is_card(number)) {
-        left = number->digits - SHOWN;
+    return i + 1 < number->len ? !isdigit((unsigned char) number->text[i + 1])
+                               : ended;
+}
 
-        for (i = 0; left > 0; i++) {
-            if (isdigit((unsigned char) number->text[i])) {
-                number->text[i] = '*';
-                left--;
-            }
+
+static void
+hide_card(number_t *number, size_t len)
+{
+    size_t  i, shown;
+
+    shown = 0;
+
+    for (i = len; i-- > 0; ) {
+        if (isdigit((unsigned char) number->text[i]) && shown++ >= SHOWN) {
+            number->hidden[i] = true;
+        }
+    }
+}
+
+
+/* All that begin with the first group: which of them is one, nobody knows. */
+
+static void
+hide_cards(number_t *number, bool ended)
+{
+    size_t  i, digits;
+
+    digits = 0;
+
+    for (i = 0; i < number->len && !number->cut; i++) {
+        digits += isdigit((unsigned char) number->text[i]) != 0;
+
+        if (is_group_end(number, i, ended)
+            && is_card(number->text, i + 1, digits))
+        {
+            hide_card(number, i + 1);
+        }
+    }
+}
+
+
+/* Sends the first group, of which all is known, and what is behind it. */
+
+static void
+send_first(number_t *number, bool ended, hl_http_response_t *resp)
+{
+    size_t  i, n;
+
+    hide_cards(number, ended);
+
+    n = 0;
+
+    while (n < number->len && isdigit((unsigned char) number->text[n])) {
+        n++;
+    }
+
+    number->cut = (n == number->len);
+
+    while (n < number->len && !isdigit((unsigned char) number->text[n])) {
+        n++;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (number->hidden[i]) {
+            number->text[i] = '*';
         }
     }
 
-    hl_http_write(resp, number->text, number->len);
-    memset(number, 0, sizeof(number_t));
+    hl_http_write(resp, number->text, n);
+
+    number->len -= n;
+    memmove(number->text, number->text + n, number->len);
+    memmove(number->hidden, number->hidden + n, number->len);
+}
+
+
+static void
+end_number(number_t *number, hl_http_response_t *resp)
+{
+    while (number->len > 0) {
+        send_first(number, true, resp);
+    }
+
+    number->cut = false;
 }
 
 
@@ -104,11 +182,7 @@ end_number(number_t *number, hl_http_response_t *resp)
 static bool
 add_char(number_t *number, char c, hl_http_response_t *resp)
 {
-    bool  digit;
-
-    digit = isdigit((unsigned char) c);
-
-    if (!digit
+    if (!isdigit((unsigned char) c)
         && (number->len == 0 || (c != ' ' && c != '-')
             || !isdigit((unsigned char) number->text[number->len - 1])))
     {
@@ -116,13 +190,11 @@ add_char(number_t *number, char c, hl_http_response_t *resp)
     }
 
     if (number->len == sizeof(number->text)) {
-        hl_http_write(resp, number->text, number->len);
-        number->len = 0;
-        number->too_long = true;
+        send_first(number, false, resp);
     }
 
-    number->text[number->len++] = c;
-    number->digits += digit;
+    number->text[number->len] = c;
+    number->hidden[number->len++] = false;
 
     return true;
 }
