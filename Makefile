@@ -138,6 +138,7 @@ endef
 kvm_goals := demo run test core-test picolibc-test prove bench \
              test-nginx-newest deb-test soak \
              attack-long faults-long faults-asan outage-long \
+             core-asan core-asan-short \
              fuzz fuzz-short fuzz-replay fuzz-vm \
              asan asan-palloc asan-palloc-short valgrind valgrind-short
 
@@ -209,7 +210,8 @@ help:
 	@echo 'make demo       show it: nginx, requests by curl, their answers'
 	@echo 'make run        the demo server in the foreground (PORT=8080)'
 	@echo 'make test       all tests'
-	@echo 'make asan       tests of the module under sanitizers'
+	@echo 'make core-asan  unit tests of core under sanitizers'
+	@echo 'make asan       tests of the module under them'
 	@echo 'make asan-palloc'
 	@echo '                those of nginx, with all of nginx under them'
 	@echo 'make test-nginx-newest'

@@ -6,7 +6,9 @@
 #     core-test-NAME    t/core/test_NAME.c alone
 #     attack-long       test_attack_sweep with all ports, pages and offsets
 #     faults-long       test_faults with all errnos of each ioctl
-#     faults-asan       test_faults, and core, with sanitizers
+#     core-asan         those that can be, and core, with sanitizers
+#     core-asan-short   the same without test_faults: for CI
+#     faults-asan       test_faults alone
 #     valgrind          those that can be under valgrind's memcheck
 #     valgrind-short    the same without the five longest: for CI
 #
@@ -65,25 +67,60 @@ faults_headers := $(wildcard t/faults/*.h)
 $(B)/t/core/test_faults: $(faults_sources) $(faults_headers)
 $(B)/t/core/test_faults: CORE_TEST_CFLAGS += -It/faults
 
-.PHONY: faults-long faults-asan
+.PHONY: faults-long
 faults-long: $(B)/t/core/test_faults $(core_test_needs)
 	HL_FAULTS_LONG=1 HL_TEST_BUILD=$(B) $<
-
-faults-asan: $(B)/t/core/test_faults-asan $(core_test_needs)
-	HL_TEST_BUILD=$(B) $<
-
-$(B)/t/core/test_faults-asan: t/core/test_faults.c $(core_test_shared) \
-                              $(faults_sources) $(CORE_SOURCES) \
-                              $(core_test_headers) $(faults_headers) \
-                              $(CORE_HEADERS) | $(PACKAGES)
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(CORE_WARNINGS) -O1 -g -fno-omit-frame-pointer \
-	    -fsanitize=address,undefined -fno-sanitize-recover=all \
-	    -Icore -It/core -It/faults -o $@ $(filter %.c,$^) -lcmocka -lelf
 
 .PHONY: attack-long
 attack-long: $(B)/t/core/test_attack_sweep $(core_test_needs)
 	HL_ATTACK_LONG=1 HL_TEST_BUILD=$(B) $<
+
+
+# ---- with AddressSanitizer and UBSan ----------------------------------------
+#
+# What cannot run there: test_outage brings a malloc() that fails, as the
+# sanitizer does; test_exhaustion leaves no address space, of which the
+# sanitizer has taken terabytes.
+
+core_asan        := $(B)/core-asan
+core_asan_cflags := -std=gnu11 $(CORE_WARNINGS) -O1 -g \
+                    -fno-omit-frame-pointer -fsanitize=address,undefined \
+                    -fno-sanitize-recover=all
+core_asan_none   := outage exhaustion
+core_asan_bins   := $(patsubst %,$(core_asan)/test_%, \
+                      $(filter-out $(core_asan_none),$(core_test_names)))
+
+.PHONY: core-asan core-asan-short faults-asan
+
+core-asan: asan_bins = $(core_asan_bins)
+core-asan-short: asan_bins = \
+    $(filter-out $(core_asan)/test_faults,$(core_asan_bins))
+
+core-asan core-asan-short: $(core_asan_bins) $(core_test_needs)
+	@failed=; for test in $(asan_bins); do \
+	    HL_TEST_BUILD=$(B) $$test || failed="$$failed $${test##*/}"; \
+	done; \
+	[ -z "$$failed" ] || { echo "sanitized, failed:$$failed"; exit 1; }
+
+faults-asan: $(core_asan)/test_faults $(core_test_needs)
+	HL_TEST_BUILD=$(B) $<
+
+$(core_asan)/core/%.o: core/%.c $(CORE_HEADERS) | $(PACKAGES)
+	@mkdir -p $(@D)
+	$(CC) $(core_asan_cflags) -c -o $@ $<
+
+$(core_asan)/libhyperlight.a: $(CORE_SOURCES:core/%.c=$(core_asan)/core/%.o)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(core_asan)/test_%: t/core/test_%.c $(core_test_shared) $(core_test_headers) \
+                     $(core_asan)/libhyperlight.a | $(PACKAGES)
+	@mkdir -p $(@D)
+	$(CC) $(core_asan_cflags) -Icore -It/core -It/faults -o $@ \
+	    $(filter %.c %.a,$^) -lcmocka -lelf
+
+$(core_asan)/test_attack: $(attack_table)
+$(core_asan)/test_faults: $(faults_sources) $(faults_headers)
 
 
 # ---- under valgrind --------------------------------------------------------
