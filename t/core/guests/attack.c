@@ -500,38 +500,7 @@ sweep(int32_t kind, hl_Vec addresses)
 }
 
 
-/* ---- over HTTP --------------------------------------------------------- */
-
-static void
-http_attack(const hl_http_request_t *req, hl_http_response_t *resp)
-{
-    hl_http_printf(resp, "%llx\n",
-                   (unsigned long long) attack(hl_http_args(req).data));
-}
-
-
-static void
-http_witness(const hl_http_request_t *req, hl_http_response_t *resp)
-{
-    (void) req;
-
-    hl_http_printf(resp, "%x\n", witness());
-}
-
-
-/* Keeps in its memory what the host never saw, and waits. */
-
-static void
-http_keep(const hl_http_request_t *req, hl_http_response_t *resp)
-{
-    (void) req;
-
-    attack_word = ATTACK_KEPT;
-    attack_soil();
-    hl_sleep((uint32_t) strtoul(hl_http_args(req).data, NULL, 10));
-
-    hl_http_printf(resp, "kept\n");
-}
+#include "../../attack/attack_http.h"
 
 
 HYPERLIGHT_WRAP_FUNCTION(attack, ULong, 1, String)
@@ -560,9 +529,7 @@ hyperlight_main(void)
     HYPERLIGHT_REGISTER_FUNCTION("Ports", ports);
     HYPERLIGHT_REGISTER_FUNCTION("Sweep", sweep);
 
-    hl_http_register("attack", http_attack);
-    hl_http_register("witness", http_witness);
-    hl_http_register("keep", http_keep);
+    attack_register_http();
 
     attack_park = hl_guest.params->park;
     attack_leave = hl_guest.params->leave;
