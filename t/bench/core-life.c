@@ -22,6 +22,7 @@
 #define LIFE_SANDBOXES    64
 #define LIFE_PAGES        32            /* that each one has dirtied */
 #define LIFE_HEAP         (16u << 20)
+#define LIFE_HEAPS        5
 
 
 enum {
@@ -39,19 +40,30 @@ static const char *const  life_names[LIFE_STEPS] = {
     "core.first_call", "core.destroy"
 };
 
-static double  life_samples[LIFE_STEPS][LIFE_TIMES];
-static double  life_cpu[LIFE_STEPS][LIFE_TIMES];
+static const struct {
+    const char  *suffix;
+    size_t       heap;
+} life_heaps[LIFE_HEAPS] = {
+    { "", LIFE_HEAP },
+    { "_128k", 128u << 10 },
+    { "_8m", 8u << 20 },
+    { "_64m", 64u << 20 },
+    { "_256m", 256u << 20 }
+};
+
+static double  life_samples[LIFE_HEAPS][LIFE_STEPS][LIFE_TIMES];
+static double  life_cpu[LIFE_HEAPS][LIFE_STEPS][LIFE_TIMES];
 
 
 /* One step is over, the next one begins. */
 static void
-life_step(int step, int i)
+life_step(int step, int h, int i)
 {
     static double  real, cpu;
 
     if (step >= 0) {
-        life_samples[step][i] = bench_clock(CLOCK_MONOTONIC) - real;
-        life_cpu[step][i] = bench_clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
+        life_samples[h][step][i] = bench_clock(CLOCK_MONOTONIC) - real;
+        life_cpu[h][step][i] = bench_clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
     }
 
     cpu = bench_clock(CLOCK_THREAD_CPUTIME_ID);
@@ -60,34 +72,34 @@ life_step(int step, int i)
 
 
 static void
-life_once(const hl_guest_t *guest, int i)
+life_once(const hl_guest_t *guest, int h, int i)
 {
     hl_error_t      err;
     hl_config_t     config;
     hl_sandbox_t   *first, *second;
     hl_snapshot_t  *snapshot;
 
-    bench_config(&config, LIFE_HEAP);
-    life_step(-1, i);
+    bench_config(&config, life_heaps[h].heap);
+    life_step(-1, h, i);
 
     bench_check(hl_sandbox_create(&first, bench_host, guest, &config, &err),
                 &err);
-    life_step(LIFE_CREATE, i);
+    life_step(LIFE_CREATE, h, i);
 
     bench_check(hl_sandbox_evolve(first, BENCH_SECOND, &err), &err);
-    life_step(LIFE_EVOLVE, i);
+    life_step(LIFE_EVOLVE, h, i);
 
     bench_check(hl_snapshot_create(&snapshot, first, &err), &err);
-    life_step(LIFE_SNAPSHOT, i);
+    life_step(LIFE_SNAPSHOT, h, i);
 
     second = bench_sandbox(snapshot);
-    life_step(LIFE_FROM_SNAPSHOT, i);
+    life_step(LIFE_FROM_SNAPSHOT, h, i);
 
     (void) bench_call(second, "dirty", 1);
-    life_step(LIFE_FIRST_CALL, i);
+    life_step(LIFE_FIRST_CALL, h, i);
 
     hl_sandbox_destroy(second);
-    life_step(LIFE_DESTROY, i);
+    life_step(LIFE_DESTROY, h, i);
 
     hl_sandbox_destroy(first);
     hl_snapshot_release(snapshot);
@@ -97,7 +109,8 @@ life_once(const hl_guest_t *guest, int i)
 void
 bench_life(const char *small)
 {
-    int          i, times;
+    int          h, i, times;
+    char         name[64];
     hl_error_t   err;
     hl_guest_t  *guest;
 
@@ -105,12 +118,18 @@ bench_life(const char *small)
     bench_check(hl_guest_open(&guest, small, &err), &err);
 
     for (i = -1; i < times; i++) {
-        life_once(guest, i < 0 ? 0 : i);
+        for (h = 0; h < LIFE_HEAPS; h++) {
+            life_once(guest, h, i < 0 ? 0 : i);
+        }
     }
 
-    for (i = 0; i < LIFE_STEPS; i++) {
-        bench_print(life_names[i], life_samples[i], (size_t) times,
-                    life_cpu[i], (size_t) times);
+    for (h = 0; h < LIFE_HEAPS; h++) {
+        for (i = 0; i < LIFE_STEPS; i++) {
+            (void) snprintf(name, sizeof(name), "%s%s", life_names[i],
+                            life_heaps[h].suffix);
+            bench_print(name, life_samples[h][i], (size_t) times,
+                        life_cpu[h][i], (size_t) times);
+        }
     }
 }
 
@@ -183,10 +202,10 @@ bench_interrupt(const char *small)
         samples[i] = bench_clock(CLOCK_MONOTONIC)
                      - atomic_load(&life_killed);
 
-        life_step(-1, 0);
+        life_step(-1, 0, 0);
         bench_check(hl_sandbox_restore(sb, snapshot, &err), &err);
-        life_step(LIFE_CREATE, 0);
-        cpu[i] = life_cpu[LIFE_CREATE][0];
+        life_step(LIFE_CREATE, 0, 0);
+        cpu[i] = life_cpu[0][LIFE_CREATE][0];
     }
 
     (void) pthread_join(killer, NULL);

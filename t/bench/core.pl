@@ -110,18 +110,22 @@ my %life = HL::Bench::core('life', $small);
 $bench->heading('core: life of a sandbox, heap 16 MiB', 'us of real time',
                 'floor');
 
-for my $name (map { "core.$_" } qw(create evolve snapshot from_snapshot
-                                   first_call destroy))
-{
+my @steps = qw(create evolve snapshot from_snapshot first_call destroy);
+
+sub life {
+    my ($name, %more) = @_;
+
     $bench->report(
         name   => $name,
         median => $life{$name}{median},
         p99    => $life{$name}{p99},
         unit   => 'us',
         ratio  => $life{$name}{median} / $floor,
-        $name eq 'core.from_snapshot' ? (target => 1500) : (),
+        %more,
     );
 }
+
+life("core.$_", $_ eq 'from_snapshot' ? (target => 1500) : ()) for @steps;
 
 my $interrupt = { HL::Bench::core('interrupt', $small) }->{'core.interrupt'};
 
@@ -131,6 +135,13 @@ $bench->report(name => 'core.interrupt', unit => 'us',
 $bench->report(name => 'core.restore_cancelled', unit => 'us',
                median => $interrupt->{cpu}, min => $interrupt->{cpu_min},
                ratio => $interrupt->{cpu} / $floor);
+
+$bench->heading('core: life of a sandbox, by heap', 'us of real time',
+                'floor');
+
+for my $step (@steps) {
+    life("core.${step}_$_") for qw(128k 8m 64m 256m);
+}
 
 
 # ---- memory ---------------------------------------------------------------
