@@ -133,6 +133,11 @@ ngx_http_hyperlight_has_memory(ngx_http_hyperlight_pool_t *pool)
 }
 
 
+/*
+ * Told where nginx tells of its configuration, which is not the log that this
+ * configures: that has no warnings, unless they are asked for.
+ */
+
 void
 ngx_http_hyperlight_check_system(ngx_http_hyperlight_main_conf_t *hmcf,
     ngx_cycle_t *cycle)
@@ -144,7 +149,7 @@ ngx_http_hyperlight_check_system(ngx_http_hyperlight_main_conf_t *hmcf,
     if (hmcf->kvm_fd != NGX_INVALID_FILE
         && hl_kvm_vmscape(HL_VMSCAPE_FILE, text, sizeof(text)))
     {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+        ngx_log_error(NGX_LOG_WARN, cycle->old_cycle->log, 0,
                       "hyperlight: this system says \"%s\" of VMSCAPE "
                       "(CVE-2025-40300): guests may read memory of nginx "
                       "until the kernel mitigates it in %s:%ui",
@@ -187,7 +192,7 @@ ngx_http_hyperlight_check_files(ngx_http_hyperlight_main_conf_t *hmcf,
         return;
     }
 
-    ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+    ngx_log_error(NGX_LOG_WARN, cycle->old_cycle->log, 0,
                   "hyperlight: a worker with all sandboxes and connections "
                   "has %ui open files, it may have %i: raise "
                   "\"worker_rlimit_nofile\" in %s:%ui",

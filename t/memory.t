@@ -104,7 +104,9 @@ $nginx->finish;
 
 # ---- open files -----------------------------------------------------------
 
-my $files = HL::Nginx->new(start => 0, connections => 64);
+# With nginx's own default of log_level it is told as well.
+my $files = HL::Nginx->new(start => 0, connections => 64,
+                           log_level => 'error');
 my $guest = "hyperlight_guest g { binary guests/hello.elf; sandboxes 100; }";
 
 # 64 connections, 100 sandboxes of 2, and what a worker and a guest have.
