@@ -45,6 +45,8 @@
 #include <time.h>
 
 
+static const char *ngx_http_hyperlight_no_sandbox(
+    ngx_http_hyperlight_pool_t *pool);
 static void ngx_http_hyperlight_go(ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_begin_call(
     ngx_http_hyperlight_ctx_t *ctx);
@@ -112,8 +114,26 @@ ngx_http_hyperlight_start(ngx_http_hyperlight_ctx_t *ctx)
         return;
     }
 
-    ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": no sandbox is free");
+    ngx_http_hyperlight_log(ctx, NGX_LOG_ERR, ": %s",
+                            ngx_http_hyperlight_no_sandbox(ctx->pool));
     ngx_http_hyperlight_done(ctx, ngx_http_hyperlight_unavailable(ctx));
+}
+
+
+/* The reason itself was logged when the worker, or nginx, started. */
+
+static const char *
+ngx_http_hyperlight_no_sandbox(ngx_http_hyperlight_pool_t *pool)
+{
+    if (pool == NULL) {
+        return "there was no KVM when nginx read its configuration";
+    }
+
+    if (pool->stillborn) {
+        return "its initialisation has failed";
+    }
+
+    return pool->count ? "no sandbox is free" : "no sandbox could be made";
 }
 
 

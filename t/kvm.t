@@ -65,7 +65,8 @@ for (
 
     subtest "/dev/kvm is $name" => sub {
         my $nginx = HL::Nginx->new(http => $http, server => $server,
-                                   wrap => $wrap, start => 0);
+                                   wrap => $wrap, start => 0,
+                                   log_level => 'error');
 
         # nginx makes its files there, and here it is not always root.
         chmod 0777, $nginx->dir;
@@ -84,6 +85,8 @@ for (
 
         is($r->{status}, 503, 'a location of a guest answers 503');
         like($r->{headers}{'retry-after'}, qr/^\d+$/, 'with Retry-After');
+        like($nginx->log_text, qr/\[error\] .*"hello": there was no KVM/,
+             'the log says why');
         is($nginx->get('/else')->{body}, 'else', 'another one is served');
 
         $nginx->finish;

@@ -160,6 +160,9 @@ EOT
     like($line, qr/"broken"/, "$guest: the log names the guest");
     like($line, $reason, "$guest: and the reason");
     like($line, qr/until nginx is reloaded/, "$guest: it is final");
+
+    ($line) = $nginx->log_lines(qr/\[error\] .*its initialisation has failed/);
+    ok($line, "$guest: and each request says why it was not served");
 }
 
 $nginx->configure(http => $http, server => $server);
