@@ -149,6 +149,7 @@ sdk_counter_may_be_created_before_evolve(void **state)
     (void) state;
 
     sdk_config(&config);
+    config.check_restore = true;
     guest = test_guest(SDK("api"));
 
     assert_ok(hl_sandbox_create(&test_sb, test_host, guest, &config,
