@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
+use File::Temp ();
 use Time::HiRes qw(time);
 
 use lib dirname(__FILE__) . '/../lib';
@@ -119,6 +120,18 @@ for my $heap ($quick ? qw(16m) : qw(1m 16m 256m)) {
     $bench->heading("scale: one guest, 8 sandboxes, heap $heap",
                     'ms, MiB, VMs, us of CPU time a request');
     started("scale.heap_$heap", 1, 8, "heap $heap;");
+}
+
+# A heap is what may be written to.  This is there, and read by the worker.
+
+for my $mib ($quick ? 1 : (1, 16, 256)) {
+    my $file = File::Temp->new;
+    print $file chr($_ & 0xff) x (1 << 20) for 1 .. $mib;
+    close $file or die "init_data: $!\n";
+
+    $bench->heading("scale: one guest, 8 sandboxes, init_data ${mib}m",
+                    'ms, MiB, VMs, us of CPU time a request');
+    started("scale.init_data_${mib}m", 1, 8, "init_data $file;");
 }
 
 
