@@ -322,7 +322,9 @@ ngx_http_hyperlight_slice(ngx_http_hyperlight_ctx_t *ctx)
     timeout = ctx->timeout * 1000000ull;
     wall = ngx_http_hyperlight_now() - ctx->start;
 
-    if (wall < timeout) {
+    /* the call of a host function may have come before the end of a slice */
+
+    if (wall < timeout && stats->guest_ns < cpu_limit) {
         slice = ngx_min(ctx->guest->slice * 1000000ull,
                         cpu_limit - stats->guest_ns);
         slice = ngx_min(slice, timeout - wall);

@@ -38,12 +38,20 @@ hyperlight_guest strict {
     timeout 60s;
 }
 
+hyperlight_guest thrifty {
+    binary t-guests/stream.elf;
+    sandboxes 1;
+    cpu_limit 3ms;
+    timeout 60s;
+}
+
 hyperlight_guest hasty {
     binary t-guests/stream.elf;
     sandboxes 1;
     timeout 200ms;
 }
 
+log_format cpu '$hyperlight_cpu_time';
 log_format outcome '$uri $status $body_bytes_sent';
 EOT
 location /fill { hyperlight_pass stream fill; }
@@ -52,6 +60,7 @@ location /drip { hyperlight_pass stream drip; }
 location /drip-typed { default_type text/x-drip; hyperlight_pass stream drip; }
 location /spoil { hyperlight_pass stream spoil; }
 location /strict { hyperlight_pass strict spoil; }
+location /thrifty { access_log thrifty.log cpu; hyperlight_pass thrifty drip; }
 location /bare { hyperlight_pass stream bare; }
 location /hasty { hyperlight_pass hasty fill; }
 location /impatient { send_timeout 100ms; hyperlight_pass stream fill; }
@@ -202,6 +211,24 @@ is(scalar $nginx->log_lines('after the response had begun'), 2,
 $client = begun('/strict?spin');
 $client->read_until("\r\n\r\n");
 is($client->read_to_end, "e\r\nthe beginning\n\r\n", 'cpu_limit: as well');
+
+# Where in its slice the limit falls is chance: so there are many of them.
+
+for (1 .. 40) {
+    $client = begun('/thrifty?1000,0', protocol => 'HTTP/1.0');
+    $client->read_to_end;
+}
+
+my @times;
+
+HL::Nginx::wait_for(sub {
+    @times = split /\n/, $nginx->read_file('thrifty.log');
+    return @times == 40;
+});
+
+is(scalar @times, 40, 'all of them are logged');
+is(scalar grep({ $_ > 0.006 } @times), 0,
+   'it holds for a guest that never computes for a whole slice');
 
 $client = begun('/spoil?crash', protocol => 'HTTP/1.0');
 $client->read_until("\r\n\r\n");
