@@ -307,7 +307,8 @@ ngx_http_hyperlight_acquire_now(ngx_http_hyperlight_ctx_t *ctx)
     pool = ctx->pool;
 
     if (ngx_queue_empty(&pool->free) && pool->count
-        && pool->count < pool->guest->sandboxes_max)
+        && pool->count < pool->guest->sandboxes_max
+        && ngx_http_hyperlight_has_memory(pool))
     {
         pool->grown = 1;
         (void) ngx_http_hyperlight_pool_add(pool);

@@ -44,7 +44,16 @@ my $server = <<'EOT';
 location /work { hyperlight_pass work work; }
 location /hello { hyperlight_pass hello hello; }
 location /status { hyperlight_status; }
+location /page {
+    ssi on;
+    default_type text/html;
+    return 200 "PARTS";
+}
 EOT
+
+my $parts = join '', ("<!--#include virtual='/work?300' -->") x 6;
+
+$server =~ s/PARTS/$parts/;
 
 $nginx->configure(http => guests('20m', '1 8'), server => $server);
 is_deeply([$nginx->check_configuration]->[0], 0, 'room for the least number');
@@ -95,6 +104,12 @@ cmp_ok(sandboxes('work'), '<=', 3, 'it never had more');
 is(scalar(() = $nginx->log_lines(qr/\[warn\].*guest "work" has 3 sandboxes /)),
    1, 'this is in the log, once');
 is($nginx->get('/hello')->{status}, 200, 'other guests are served');
+
+# A request that has a sandbox does not wait for the next.
+my @work = $nginx->get('/page')->{body} =~ /300/g;
+
+cmp_ok(scalar @work, '>', 0, 'a request with parts has some of them');
+cmp_ok(sandboxes('work'), '<=', 3, 'for which it had no more than there is');
 
 ok(HL::Nginx::wait_for(sub { sandboxes('work') == 1 }),
    'what is not needed is given back');
