@@ -16,6 +16,7 @@ static ngx_int_t ngx_http_hyperlight_await_body(
     ngx_http_hyperlight_ctx_t *ctx);
 static ngx_int_t ngx_http_hyperlight_read_more(ngx_http_request_t *r);
 static ngx_buf_t *ngx_http_hyperlight_body_piece(ngx_http_request_t *r);
+static void ngx_http_hyperlight_forget_body(ngx_http_hyperlight_ctx_t *ctx);
 
 
 size_t
@@ -191,11 +192,47 @@ ngx_http_hyperlight_leave_body(ngx_http_hyperlight_ctx_t *ctx)
     }
 
     if (ctx->unbuffered && (ctx->call || r->reading_body)) {
-
-        /* whoever answers instead would take a part of it for all of it */
-
-        r->request_body->bufs = NULL;
+        ngx_http_hyperlight_forget_body(ctx);
     }
+}
+
+
+/*
+ * Whoever answers instead would take a part of it for all of it; or an
+ * upstream would be told of a length, and take what comes next, maybe another
+ * request, for the body.
+ */
+
+static void
+ngx_http_hyperlight_forget_body(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked) {
+        return;
+    }
+
+    r->request_body->bufs = NULL;
+    r->headers_in.content_length_n = 0;
+    r->headers_in.chunked = 0;
+
+    if (ctx->record.outcome != NGX_HTTP_HYPERLIGHT_OK) {
+
+        /* $content_length; of a good call, the log may have it */
+
+        r->headers_in.content_length = NULL;
+    }
+
+#if (NGX_HTTP_V2)
+    if (r->stream) {
+
+        /* what is still to come would be over that length */
+
+        r->stream->skip_data = 1;
+    }
+#endif
 }
 
 

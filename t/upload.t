@@ -15,7 +15,10 @@ use Compress::Zlib qw(crc32);
 use HL::Nginx;
 use Test::More;
 
-my $nginx = HL::Nginx->new(http => <<'EOT', server => <<'EOT');
+my $nginx = HL::Nginx->new(start => 0);
+my $port = $nginx->port;
+
+$nginx->configure(http => <<'EOT', server => <<"EOT");
 hyperlight_guest stream {
     binary t-guests/stream.elf;
     sandboxes 1 4;
@@ -36,6 +39,11 @@ hyperlight_guest hasty {
     binary t-guests/stream.elf;
     sandboxes 1;
     timeout 100ms;
+}
+
+hyperlight_guest act {
+    binary t-guests/act.elf;
+    sandboxes 1;
 }
 
 hyperlight_guest typed {
@@ -60,7 +68,16 @@ location /slow { client_body_timeout 100ms; hyperlight_pass stream sum; }
 location /typed { hyperlight_pass typed upper; }
 location /bound { client_max_body_size 100k; hyperlight_pass stream sum; }
 location /plain { return 200 "plain"; }
+
+location /next { error_page 504 = /proxy; hyperlight_pass hasty sum; }
+location /crash { error_page 500 = /proxy; hyperlight_pass act act; }
+location /proxy { proxy_pass http://127.0.0.1:$port/length; }
+location /length {
+    return 200 "length \$content_length \$http_transfer_encoding";
+}
 EOT
+
+$nginx->start;
 
 
 sub crc {
@@ -204,6 +221,17 @@ $client->close;
 $client = begun('/slow');
 ok($client->is_closed, 'client_body_timeout, too');
 is(posted('/sum', 'x')->{status}, 200, 'and the guest is served again');
+
+# An upstream that asks for a body would take another request for it.
+$client = begun('/next');
+is($client->response->{body}, 'length 0 ',
+   'an upstream that answers instead is told of no body');
+ok($client->is_closed, 'the connection is closed, whose body is not read');
+
+is(posted('/crash?get,crash', 'x' x 1000)->{body}, 'length 0 ',
+   'nor of one that was read');
+is(posted('/crash?get,crash', 'x' x 1000, chunk => 100)->{body}, 'length 0 ',
+   'in chunks');
 
 for (1 .. 3) {
     $client = begun('/sum');
