@@ -35,6 +35,11 @@ static ngx_uint_t ngx_http_hyperlight_of_body(ngx_str_t *name);
     ((ctx)->status == 0 || (ctx)->status == NGX_HTTP_OK                       \
      || (ctx)->status == NGX_HTTP_NO_CONTENT)
 
+/* For nginx, they say that there is nobody to answer: it has no page. */
+#define ngx_http_hyperlight_silent(ctx)                                       \
+    ((ctx)->status == NGX_HTTP_REQUEST_TIME_OUT                               \
+     || (ctx)->status == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+
 
 /*
  * nginx asks from the last handler to the first.  The guest's is put first:
@@ -214,7 +219,8 @@ ngx_http_hyperlight_deny(ngx_http_hyperlight_ctx_t *ctx)
         return ngx_http_hyperlight_deny_bare(ctx, 0);
     }
 
-    if (ctx->body == NULL || ngx_http_hyperlight_bodiless(ctx)
+    if ((ctx->body == NULL && !ngx_http_hyperlight_silent(ctx))
+        || ngx_http_hyperlight_bodiless(ctx)
         || (ctx->status == NGX_HTTP_UNAUTHORIZED && clcf->auth_delay))
     {
         return ngx_http_hyperlight_deny_bare(ctx, 1);

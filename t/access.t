@@ -234,7 +234,7 @@ is(gate('/proxy/?a=b', 'seen')->{body} =~ /\|GET \/proxy\/ a=b 127/, 1,
 
 # ---- denied ---------------------------------------------------------------
 
-for my $status (400, 401, 403, 404, 429, 451, 500, 503) {
+for my $status (400, 401, 403, 404, 408, 429, 451, 499, 500, 503) {
     is(status('/file', "status=$status"), $status, "denies with $status");
 }
 
