@@ -26,6 +26,7 @@
 static ngx_int_t ngx_http_hyperlight_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_hyperlight_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_uint_t ngx_http_hyperlight_filter_ends(ngx_chain_t *in);
 static ngx_int_t ngx_http_hyperlight_filter_head(ngx_http_request_t *r,
     ngx_http_hyperlight_target_t *target);
 static ngx_int_t ngx_http_hyperlight_filter_start(ngx_http_request_t *r,
@@ -111,6 +112,7 @@ ngx_http_hyperlight_header_filter(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_hyperlight_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    ngx_uint_t                     ends, over;
     ngx_http_hyperlight_calls_t   *calls;
     ngx_http_hyperlight_filter_t  *f;
 
@@ -121,6 +123,9 @@ ngx_http_hyperlight_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return ngx_http_next_body_filter(r, in);
     }
 
+    over = f->original.over;
+    ends = ngx_http_hyperlight_filter_ends(in);
+
     /* with an error of the connection, who writes it is told nothing else */
 
     if (r->connection->error
@@ -129,11 +134,40 @@ ngx_http_hyperlight_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         return NGX_ERROR;
     }
 
+    /*
+     * A later filter that puts something behind the guest's end (addition)
+     * takes that away, and sends its own by all filters; it comes by before
+     * the guest's is all the way through, or behind what is left of the
+     * original.
+     */
+
+    if (f->ending && ends) {
+        f->original.over = (over || ends > 1);
+    }
+
+    if (ends && (f->ending || (f->ended && over + ends > 1))) {
+        return ngx_http_hyperlight_send_special(r, NGX_HTTP_LAST,
+                                                ngx_http_next_body_filter);
+    }
+
     if (f->ended && ngx_http_next_body_filter(r, NULL) == NGX_ERROR) {
         return NGX_ERROR;
     }
 
     return f->original.in ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_hyperlight_filter_ends(ngx_chain_t *in)
+{
+    ngx_uint_t  ends;
+
+    for (ends = 0; in; in = in->next) {
+        ends += in->buf->last_buf;
+    }
+
+    return ends;
 }
 
 

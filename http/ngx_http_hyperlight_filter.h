@@ -29,6 +29,7 @@ struct ngx_http_hyperlight_filter_s {
     unsigned                     starting:1;
     unsigned                     ended:1;         /* the guest's: its end has
                                                      been passed on */
+    unsigned                     ending:1;        /* it is being passed on */
     unsigned                     passing:1;       /* others go by */
     unsigned                     failed:1;        /* no other is tried */
     unsigned                     looked:1;        /* for the client */

@@ -291,7 +291,9 @@ ngx_http_hyperlight_filter_status(ngx_http_hyperlight_ctx_t *ctx,
 static ngx_int_t
 ngx_http_hyperlight_filter_send(ngx_http_hyperlight_ctx_t *ctx)
 {
-    ngx_http_request_t  *r;
+    ngx_int_t                      rc;
+    ngx_http_request_t            *r;
+    ngx_http_hyperlight_filter_t  *f;
 
     r = ctx->request;
 
@@ -306,7 +308,13 @@ ngx_http_hyperlight_filter_send(ngx_http_hyperlight_ctx_t *ctx)
         return NGX_OK;
     }
 
-    return ngx_http_hyperlight_send_last(ctx,
-                                         ngx_http_hyperlight_filter_next_body)
-           == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    f = ctx->filter;
+
+    f->ended = 1;
+    f->ending = 1;
+    rc = ngx_http_hyperlight_send_last(ctx,
+                                       ngx_http_hyperlight_filter_next_body);
+    f->ending = 0;
+
+    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }

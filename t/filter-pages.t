@@ -25,6 +25,11 @@ hyperlight_guest alter {
     timeout 10s;
 }
 
+hyperlight_guest stream {
+    binary t-guests/stream.elf;
+    sandboxes 1;
+}
+
 proxy_cache_path $dir/cache keys_zone=cache:1m use_temp_path=off;
 HTTP
 root html;
@@ -39,6 +44,22 @@ location /page/ {
         hyperlight_body_filter alter around;
     }
 }
+
+location /added/ {
+    alias html/;
+    add_before_body /before;
+    add_after_body /after;
+    addition_types *;
+    hyperlight_body_filter alter alter;
+}
+location /added-to-broken {
+    add_after_body /after;
+    addition_types *;
+    hyperlight_pass stream spoil;
+    hyperlight_body_filter alter alter;
+}
+location /before { return 200 "before\n"; }
+location /after { return 200 "after\n"; }
 
 location /part/ { alias html/; hyperlight_body_filter alter upper;
                   hyperlight_header_filter alter mark; }
@@ -126,6 +147,31 @@ is($nginx->get('/page/crash.txt')->{body}, '[|]',
    'a part whose filter fails is missing');
 is($nginx->get('/variable/set.txt')->{body}, "[A TEXT\n]",
    'and one that becomes a variable is filtered');
+
+# The filter that adds puts an end of its own behind the guest's.
+for my $case (['all', "a text\n"], ['say=b', 'b'], ['pass', "a text\n"],
+              ['say=b,flush,sleep=20,all', "ba text\n"])
+{
+    my ($do, $body) = @$case;
+
+    is($nginx->get('/added/a.txt', "X-Do: $do")->{body},
+       "before\n${body}after\n", "$do: what is added around it");
+}
+
+for my $case (['pass', $large], ['say=b', 'b'],
+              ['read,say=b,flush,sleep=20'])
+{
+    my ($do, $body) = @$case;
+    my $r = $nginx->get('/added/large.txt', "X-Do: $do");
+
+    $body = substr($large, 0, length($r->{body}) - 14) . 'b'
+        unless defined $body;
+
+    ok($r->{body} eq "before\n${body}after\n", "$do: of a large one, too");
+}
+
+is($nginx->get('/added-to-broken?crash', 'X-Do: say=b')->{body}, "bafter\n",
+   'and where the original breaks off, which the guest has not read');
 
 
 # ---- other ways -----------------------------------------------------------
