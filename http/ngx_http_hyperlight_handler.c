@@ -128,7 +128,7 @@ ngx_http_hyperlight_create_ctx(ngx_http_request_t *r,
 
 /*
  * A typed function has the body as its argument, all of it.  A body that was
- * read before is somebody else's, too.
+ * read before is somebody else's, too, and one that is discarded nobody's.
  */
 
 static ngx_uint_t
@@ -139,7 +139,7 @@ ngx_http_hyperlight_unbuffered(ngx_http_hyperlight_ctx_t *ctx)
 
     r = ctx->request;
 
-    if (r != r->main || r->request_body) {
+    if (r != r->main || r->request_body || r->discard_body) {
         return 0;
     }
 

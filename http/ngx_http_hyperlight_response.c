@@ -172,6 +172,10 @@ ngx_http_hyperlight_send_header(ngx_http_hyperlight_ctx_t *ctx, off_t length)
 
     r->disable_not_modified = 1;
 
+    /* of the file that was to be sent instead (error_page 416) */
+
+    r->allow_ranges = 0;
+
     return ngx_http_send_header(r);
 }
 
