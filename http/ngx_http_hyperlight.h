@@ -232,6 +232,9 @@ ngx_int_t ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx,
     ngx_msec_t timeout);
 void ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx);
 
+/* A read event handler: what the client's leaving ends. */
+void ngx_http_hyperlight_test_reading(ngx_http_request_t *r);
+
 /* Has the client left?  An event that will find out, if it may have. */
 void ngx_http_hyperlight_look(ngx_http_request_t *r);
 

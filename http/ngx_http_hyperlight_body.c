@@ -133,7 +133,7 @@ ngx_http_hyperlight_read_more(ngx_http_request_t *r)
 
         /* from here on only the client's leaving is of interest */
 
-        r->read_event_handler = ngx_http_test_reading;
+        r->read_event_handler = ngx_http_hyperlight_test_reading;
         ngx_http_hyperlight_look(r);
     }
 
@@ -261,5 +261,5 @@ ngx_http_hyperlight_read_handler(ngx_http_request_t *r)
         return;
     }
 
-    ngx_http_test_reading(r);
+    ngx_http_hyperlight_test_reading(r);
 }

@@ -27,6 +27,10 @@ ngx_http_hyperlight_filter_drain(ngx_http_hyperlight_ctx_t *ctx)
     r = f->request;
     c = r->connection;
 
+    if (r->post_action) {
+        return NGX_ERROR;
+    }
+
     if (!ctx->streaming) {
 
         if (ngx_http_hyperlight_filter_header(ctx, -1) != NGX_OK) {
@@ -231,7 +235,10 @@ ngx_http_hyperlight_filter_finish(ngx_http_hyperlight_ctx_t *ctx,
         return;
     }
 
-    if (f->passing) {
+    if (f->passing || r->post_action) {
+
+        /* nobody's: the client has left, and nginx gone on */
+
         return;
     }
 

@@ -63,7 +63,7 @@ ngx_http_hyperlight_linger(ngx_http_hyperlight_ctx_t *ctx, ngx_msec_t timeout)
             r->read_event_handler = ngx_http_hyperlight_read_handler;
 
         } else {
-            r->read_event_handler = ngx_http_test_reading;
+            r->read_event_handler = ngx_http_hyperlight_test_reading;
         }
 
         ngx_http_hyperlight_look(r);
@@ -102,6 +102,24 @@ ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
 
         ctx->request->read_event_handler = ngx_http_block_reading;
         ctx->request->write_event_handler = ngx_http_request_empty_handler;
+    }
+}
+
+
+/*
+ * With a post_action, nginx does not end the request of a client that leaves,
+ * but goes on to that, and forgets the call: which has to be over before.
+ */
+
+void
+ngx_http_hyperlight_test_reading(ngx_http_request_t *r)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->post_action.data == NULL) {
+        ngx_http_test_reading(r);
     }
 }
 

@@ -26,6 +26,8 @@ my $port = HL::Nginx::free_port();
 my $nginx = HL::Nginx->new(start => 0);
 
 $nginx->configure(http => <<"EOT", server => <<"EOS");
+log_format after '\$hyperlight_outcome \$upstream_status';
+
 hyperlight_guest fill {
     binary t-guests/stream.elf;
     sandboxes 1;
@@ -56,6 +58,11 @@ EOT
 hyperlight_request_buffering off;
 
 location /drip { hyperlight_pass drip drip; }
+location /before { post_action /after; hyperlight_pass fill drip; }
+location /after {
+    access_log after.log after;
+    proxy_pass http://127.0.0.1:@{[ $origin->sockport ]};
+}
 location /whole { hyperlight_pass ask whole; }
 location /part { hyperlight_pass ask part; }
 location /plain { return 200 "plain"; }
@@ -142,6 +149,20 @@ like($client->response->{body}, qr/\n\nhelloworld$/,
 is_free('and is over then', '/whole', 'X-Ask: /plain');
 
 $_->close for $client, $upstream, @upstreams;
+
+# nginx goes on to the post_action then, with the same request.
+$client = $nginx->connect;
+$client->request('GET', '/before?2,300');
+$client->read_until('line 0');
+$client->close;
+
+$upstream = half_answered();
+syswrite $upstream, 'world';
+
+ok(HL::Nginx::wait_for(sub { $nginx->read_file('after.log') ne '' }),
+   'a client that leaves before a post_action');
+like($nginx->read_file('after.log'), qr/^\w+ 200$/,
+     'which comes when the guest is done with its own');
 
 $nginx->finish;
 
