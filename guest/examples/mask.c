@@ -81,7 +81,7 @@ is_card(const char *text, size_t len, size_t digits)
 }
 
 
-/* Of the characters at i and behind, "ended" telling that there are no more. */
+/* "ended": nothing comes behind what there is. */
 
 static bool
 is_group_end(const number_t *number, size_t i, bool ended)
