@@ -275,10 +275,15 @@ ngx_http_hyperlight_filter_finish(ngx_http_hyperlight_ctx_t *ctx,
         rc = NGX_ERROR;
     }
 
-    /* whoever produces the rest of the original stops with the request, and
-     * an upstream gives up its hold on it: there must be another */
+    /*
+     * Whoever produces the rest of the original stops with the request, and
+     * an upstream gives up its hold on it: there must be another.  Behind a
+     * post_action, too, there is only the end, for all who have a hold on it
+     * or something of it buffered; nginx does so with a filter's error page.
+     */
 
     r->main->count++;
+    r->connection->error = 1;
 
     ngx_http_finalize_request(r, rc);
 }

@@ -49,6 +49,12 @@ hyperlight_guest ask {
     timeout 60s;
 }
 
+hyperlight_guest alter {
+    binary t-guests/alter.elf;
+    sandboxes 1;
+    timeout 60s;
+}
+
 server {
     listen 127.0.0.1:$port http2 sndbuf=32k;
     location /fill { hyperlight_pass fill fill; }
@@ -59,6 +65,8 @@ hyperlight_request_buffering off;
 
 location /drip { hyperlight_pass drip drip; }
 location /before { post_action /after; hyperlight_pass fill drip; }
+location /cut { post_action /after; hyperlight_body_filter alter alter;
+                return 200 "text"; }
 location /after {
     access_log after.log after;
     proxy_pass http://127.0.0.1:@{[ $origin->sockport ]};
@@ -163,6 +171,22 @@ ok(HL::Nginx::wait_for(sub { $nginx->read_file('after.log') ne '' }),
    'a client that leaves before a post_action');
 like($nginx->read_file('after.log'), qr/^\w+ 200$/,
      'which comes when the guest is done with its own');
+
+$upstream->close;
+
+# The filter's response has begun, and breaks off: with the post_action, the
+# request is over.
+$client = $nginx->connect;
+$client->request('GET', '/cut', headers => ['X-Do: say=early,flush,crash']);
+$client->read_until('early');
+
+$upstream = half_answered();
+syswrite $upstream, 'world';
+
+ok(eval { $client->read_to_end; 1 },
+   'a filter that fails before a post_action');
+
+$_->close for $client, $upstream;
 
 $nginx->finish;
 
