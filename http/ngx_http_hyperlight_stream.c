@@ -263,7 +263,7 @@ ngx_http_hyperlight_write_handler(ngx_http_request_t *r)
     calls = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
     ctx = calls->lingers;
 
-    if (c->error) {
+    if (c->error && !r->main->post_action) {
 
         /* HTTP/2 tells it here, if it has something of ours to send */
 

@@ -15,6 +15,7 @@ use HL::Frames qw(preface headers window_update INITIAL_WINDOW);
 use HL::Leavers;
 use HL::Nginx;
 use IO::Socket::INET;
+use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -55,6 +56,12 @@ hyperlight_guest alter {
     timeout 60s;
 }
 
+hyperlight_guest act {
+    binary t-guests/act.elf;
+    sandboxes 1;
+    timeout 60s;
+}
+
 server {
     listen 127.0.0.1:$port http2 sndbuf=32k;
     location /fill { hyperlight_pass fill fill; }
@@ -67,6 +74,11 @@ location /drip { hyperlight_pass drip drip; }
 location /before { post_action /after; hyperlight_pass fill drip; }
 location /cut { post_action /after; hyperlight_body_filter alter alter;
                 return 200 "text"; }
+location /left { post_action /later; hyperlight_body_filter alter alter;
+                 proxy_pass http://127.0.0.1:@{[ $origin->sockport ]}; }
+location /later { access_log later.log after;
+                  rewrite ^ /later?sleep=300? break;
+                  hyperlight_pass act act; }
 location /after {
     access_log after.log after;
     proxy_pass http://127.0.0.1:@{[ $origin->sockport ]};
@@ -187,6 +199,23 @@ ok(eval { $client->read_to_end; 1 },
    'a filter that fails before a post_action');
 
 $_->close for $client, $upstream;
+
+# The socket's error is told for writing, too, in the same turn.
+$client = $nginx->connect;
+$client->request('GET', '/left', headers => ['X-Do: say=early,flush,pass']);
+$upstream = half_answered();
+$client->read_until('early');
+
+setsockopt $client->{socket}, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0
+    or die "setsockopt: $!";
+$client->close;
+
+ok(HL::Nginx::wait_for(sub { $nginx->read_file('later.log') ne '' }),
+   'a client that resets its connection before a post_action');
+like($nginx->read_file('later.log'), qr/, ok /,
+     'whose guest is left alone');
+
+$upstream->close;
 
 $nginx->finish;
 
