@@ -98,7 +98,17 @@ ngx_http_hyperlight_unlinger(ngx_http_hyperlight_ctx_t *ctx)
 
         calls = ngx_http_get_module_ctx(ctx->request,
                                         ngx_http_hyperlight_module);
-        calls->lingers = NULL;
+
+        /* NULL, or of others, if a filter of nginx has ended the response
+         * that is being sent, and answers with its error page */
+
+        if (calls && calls->lingers && calls->lingers != ctx) {
+            return;
+        }
+
+        if (calls) {
+            calls->lingers = NULL;
+        }
 
         ctx->request->read_event_handler = ngx_http_block_reading;
         ctx->request->write_event_handler = ngx_http_request_empty_handler;

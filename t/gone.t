@@ -83,6 +83,8 @@ location /after {
     access_log after.log after;
     proxy_pass http://127.0.0.1:@{[ $origin->sockport ]};
 }
+location /page { error_page 500 /plain; hyperlight_header_filter alter alter;
+                 hyperlight_pass drip drip; }
 location /whole { hyperlight_pass ask whole; }
 location /part { hyperlight_pass ask part; }
 location /plain { return 200 "plain"; }
@@ -216,6 +218,11 @@ like($nginx->read_file('later.log'), qr/, ok /,
      'whose guest is left alone');
 
 $upstream->close;
+
+# An error page replaces the response that the guest begins, and its context.
+is($nginx->get('/page?2,50000', 'X-Do: crash')->{body}, 'plain',
+   'a header filter that fails where its guest begins to stream');
+is_free('whose call ends then', '/drip?1');
 
 $nginx->finish;
 
