@@ -225,6 +225,9 @@ void ngx_http_hyperlight_leave(ngx_http_hyperlight_ctx_t *ctx,
  * ctx->finish(). */
 void ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc);
 
+/* The same, and nobody is told. */
+void ngx_http_hyperlight_abandon(ngx_http_hyperlight_ctx_t *ctx);
+
 
 /* a call that outlasts its event, and what it waits for */
 

@@ -366,12 +366,7 @@ ngx_http_hyperlight_filter_abandon(ngx_http_hyperlight_filter_t *f)
     f->request->buffered &= NGX_HTTP_HYPERLIGHT_OTHERS;
 
     if (ctx->state != ngx_http_hyperlight_is_done) {
-        ngx_http_hyperlight_record_end(ctx, NGX_ERROR);
-        ngx_http_hyperlight_leave(ctx, 1);
-
-        if (ctx->pool) {
-            ngx_http_hyperlight_settle(ctx->pool);
-        }
+        ngx_http_hyperlight_abandon(ctx);
     }
 }
 

@@ -225,6 +225,7 @@ ngx_http_hyperlight_filter_finish(ngx_http_hyperlight_ctx_t *ctx,
     ngx_int_t rc)
 {
     ngx_http_request_t            *r;
+    ngx_http_hyperlight_calls_t   *calls;
     ngx_http_hyperlight_filter_t  *f;
 
     f = ctx->filter;
@@ -262,6 +263,16 @@ ngx_http_hyperlight_filter_finish(ngx_http_hyperlight_ctx_t *ctx,
     f->failed = 1;
     f->passing = 1;
     r->keepalive = 0;
+
+    calls = ngx_http_get_module_ctx(r, ngx_http_hyperlight_module);
+
+    if (calls && calls->lingers) {
+
+        /* the original's guest: not to go on beside an error page, or a
+         * post_action */
+
+        ngx_http_hyperlight_abandon(calls->lingers);
+    }
 
     if (rc != NGX_ERROR && rc != NGX_HTTP_REQUEST_TIME_OUT) {
 

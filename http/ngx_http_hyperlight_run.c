@@ -535,6 +535,18 @@ ngx_http_hyperlight_done(ngx_http_hyperlight_ctx_t *ctx, ngx_int_t rc)
 }
 
 
+void
+ngx_http_hyperlight_abandon(ngx_http_hyperlight_ctx_t *ctx)
+{
+    ngx_http_hyperlight_record_end(ctx, NGX_ERROR);
+    ngx_http_hyperlight_leave(ctx, 1);
+
+    if (ctx->pool) {
+        ngx_http_hyperlight_settle(ctx->pool);
+    }
+}
+
+
 /* Of the worker; in nanoseconds. */
 
 static uint64_t

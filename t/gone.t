@@ -71,9 +71,12 @@ EOT
 hyperlight_request_buffering off;
 
 location /drip { hyperlight_pass drip drip; }
+location /filled { hyperlight_pass fill drip; }
 location /before { post_action /after; hyperlight_pass fill drip; }
 location /cut { post_action /after; hyperlight_body_filter alter alter;
                 return 200 "text"; }
+location /aside { post_action /after; hyperlight_body_filter alter alter;
+                  hyperlight_pass fill drip; }
 location /left { post_action /later; hyperlight_body_filter alter alter;
                  proxy_pass http://127.0.0.1:@{[ $origin->sockport ]}; }
 location /later { access_log later.log after;
@@ -199,6 +202,17 @@ syswrite $upstream, 'world';
 
 ok(eval { $client->read_to_end; 1 },
    'a filter that fails before a post_action');
+
+$_->close for $client, $upstream;
+
+# The original's guest would sleep on for as long as the post_action lasts.
+$client = $nginx->connect;
+$client->request('GET', '/aside?2,50000',
+                 headers => ['X-Do: read,flush,crash']);
+$client->read_until('line 0');
+
+$upstream = $origin->accept or die "no connection: $!";
+is_free('whose original comes from a guest', '/filled?1');
 
 $_->close for $client, $upstream;
 
