@@ -136,7 +136,7 @@ fi
 endef
 
 kvm_goals := demo run test core-test picolibc-test prove bench \
-             test-nginx-newest deb-test soak \
+             test-nginx-newest deb-test soak stress stress-asan \
              attack-long faults-long faults-asan outage-long \
              core-asan core-asan-short \
              fuzz fuzz-short fuzz-replay fuzz-vm \
@@ -153,6 +153,7 @@ endif
 include core/core.mk guest/guest.mk tools/tools.mk http/http.mk
 include guest/picolibc/tests/tests.mk
 include t/core/core-test.mk t/bench/bench.mk t/t.mk t/soak/soak.mk
+include t/stress/stress.mk
 include t/nginx/nginx.mk t/fuzz/fuzz.mk pkg/pkg.mk t/asan.mk
 include t/analyze/analyze.mk
 
@@ -218,6 +219,7 @@ help:
 	@echo '                those of nginx, with the newest one of Debian'
 	@echo 'make bench      what a request costs on this machine; QUICK=1'
 	@echo 'make soak       mixed traffic, TIME=60 seconds of it'
+	@echo 'make stress     random traffic, TIME=60 seconds; stress-asan'
 	@echo 'make attack-long, faults-long, outage-long'
 	@echo '                what the tests of these names do, at length'
 	@echo 'make fuzz       fuzz targets, TIME=600 seconds each; fuzz-short'

@@ -66,10 +66,12 @@ palloc_short := $(addprefix t/,basic.t body.t response.t filter-flow.t \
 asan-palloc: T = $(shell grep -l 'HL::Nginx->new' t/*.t)
 asan-palloc-short: T = $(palloc_short)
 asan-palloc asan-palloc-short: all t-guests asan-palloc-nginx
-	TEST_NGINX_BUILD=$(B) TEST_NGINX_SANITIZED=1 \
-	TEST_NGINX_BINARY=$(CURDIR)/t/asan.sh HL_ASAN_NGINX=$(palloc)/nginx \
-	TEST_NGINX_MODULE=$(palloc)/ngx_http_hyperlight_module.so \
-	    $(PROVE) $(T)
+	TEST_NGINX_BUILD=$(B) $(palloc_run) $(PROVE) $(T)
+
+# What a test's environment has for it.
+palloc_run = TEST_NGINX_SANITIZED=1 \
+    TEST_NGINX_BINARY=$(CURDIR)/t/asan.sh HL_ASAN_NGINX=$(palloc)/nginx \
+    TEST_NGINX_MODULE=$(palloc)/ngx_http_hyperlight_module.so
 
 asan-palloc-nginx:
 	+@ASAN_OPTIONS=detect_leaks=0 $(MAKE) --no-print-directory \
