@@ -341,9 +341,16 @@ ngx_http_hyperlight_filter_refuse(ngx_http_hyperlight_filter_t *f,
     f->passing = 1;
     f->request->keepalive = 0;
 
-    return ngx_http_filter_finalize_request(f->request,
+    (void) ngx_http_filter_finalize_request(f->request,
                                             &ngx_http_hyperlight_module,
                                             status);
+
+    /*
+     * Whatever became of its page.  With NGX_AGAIN, of one that the client
+     * has no window for, the original would be sent behind it.
+     */
+
+    return NGX_ERROR;
 }
 
 

@@ -140,6 +140,23 @@ is($nginx->get('/file/a.txt', 'X-Do: all')->{body}, "a text\n",
    'or end with their connection');
 
 
+# The page of an error that the window has no room for yet: it is the response,
+# and nothing follows it.
+
+for my $uri ('/head/big.txt', '/file/big.txt', '/fill?1048576') {
+    $h2 = HL::Http2->new($port2, window => 10, update => 0);
+    $id = asked($h2, $uri, 'crash');
+    $h2->settle;
+    $h2->update($id, 1 << 20);
+
+    my $page = $h2->response($id);
+    is($page->{status}, 500, "$uri: a filter fails, and the window is full");
+    is($page->{body}, "<html>\r\n<h", 'nothing follows its page');
+    ok(defined $page->{reset}, 'which is not whole');
+    $h2->close;
+}
+
+
 # ---- what is hardly a request ---------------------------------------------
 
 for my $bytes ("\r\nGARBAGE\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
