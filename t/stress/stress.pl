@@ -98,6 +98,23 @@ sub are_descriptors_back {
 }
 
 
+# The cache loader of a new configuration ends by itself, but after a minute,
+# and with it a descriptor of the worker.
+
+sub end_loader {
+    my ($loader) = grep {
+        HL::Processes::title($_) eq 'nginx: cache loader process'
+    } $nginx->children;
+    my ($worker) = $nginx->workers;
+    my $before = $nginx->descriptors($worker);
+
+    kill 'TERM', $loader or die "no cache loader: $!";
+    HL::Nginx::wait_for(sub { $nginx->descriptors($worker) < $before })
+        or die 'the worker keeps the channel of the cache loader';
+    $nginx->take_baseline;
+}
+
+
 sub show {
     my ($what, $counts) = @_;
 
@@ -134,6 +151,7 @@ my $reloaded = HL::Stress::Crowd::under({ %crowd, part => 1 }, sub {
 
 # Nobody is there any more: the next worker's descriptors are the baseline.
 $nginx->reload(RELOAD_TIMEOUT);
+end_loader();
 
 
 # ---- without --------------------------------------------------------------
