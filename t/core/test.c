@@ -25,9 +25,6 @@ hl_error_t      test_err;
 static int      test_kvm_fd = -1;
 
 
-static int test_group(const char *name, const hl_config_t *config);
-
-
 /* ---- set-up and teardown ----------------------------------------------- */
 
 int
@@ -45,7 +42,7 @@ test_group_host(void **state)
 int
 test_group_probe(void **state)
 {
-    (void) test_group_host(state);
+    (void) state;
 
     return test_group(TEST_PROBE, NULL);
 }
@@ -56,7 +53,7 @@ test_group_raw(void **state)
 {
     hl_config_t  config;
 
-    (void) test_group_host(state);
+    (void) state;
 
     hl_config_init(&config);
     config.heap = TEST_RAW_HEAP;
@@ -66,10 +63,12 @@ test_group_raw(void **state)
 }
 
 
-static int
+int
 test_group(const char *name, const hl_config_t *config)
 {
     hl_sandbox_t  *sb;
+
+    (void) test_group_host(NULL);
 
     sb = test_evolved(name, config);
     test_snapshot = test_freeze(sb);

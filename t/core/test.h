@@ -48,6 +48,9 @@ int test_group_probe(void **state);
 int test_group_raw(void **state);       /* with a heap of 32 MiB */
 int test_group_end(void **state);
 
+/* For a set-up of the file's own.  "config" may be NULL; returns 0. */
+int test_group(const char *name, const hl_config_t *config);
+
 int test_begin(void **state);
 int test_end(void **state);
 

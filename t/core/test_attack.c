@@ -127,13 +127,7 @@ attack(const char *name, uint64_t limit)
 static int
 attack_group(void **state)
 {
-    hl_sandbox_t  *sb;
-
-    (void) test_group_host(state);
-
-    sb = test_evolved(TEST_ATTACK, NULL);
-    test_snapshot = test_freeze(sb);
-    hl_sandbox_destroy(sb);
+    (void) test_group(TEST_ATTACK, NULL);
 
     (void) test_begin(state);
     attack_hardware = strcmp(attack("rdfsbase", ATTACK_LIMIT), "#UD") == 0;

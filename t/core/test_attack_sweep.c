@@ -56,15 +56,9 @@ static bool  sweep_hardware;
 static int
 sweep_group(void **state)
 {
-    hl_sandbox_t  *sb;
-
-    (void) test_group_host(state);
-
     sweep_long = getenv("HL_ATTACK_LONG") != NULL;
 
-    sb = test_evolved(TEST_ATTACK, NULL);
-    test_snapshot = test_freeze(sb);
-    hl_sandbox_destroy(sb);
+    (void) test_group(TEST_ATTACK, NULL);
 
     /* as in test_attack.c: CR4.FSGSBASE is off, and holds on hardware */
 

@@ -79,21 +79,16 @@ sink_log(void *data, hl_log_level_t level, const char *source,
 static int
 group_peek(void **state)
 {
-    hl_config_t    config;
-    hl_sandbox_t  *sb;
+    hl_config_t  config;
 
-    (void) test_group_host(state);
+    (void) state;
 
     hl_config_init(&config);
     config.functions = functions;
     config.function_count = 1;
     config.sink = &sink;
 
-    sb = test_evolved(TEST_PEEK, &config);
-    test_snapshot = test_freeze(sb);
-    hl_sandbox_destroy(sb);
-
-    return 0;
+    return test_group(TEST_PEEK, &config);
 }
 
 

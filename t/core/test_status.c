@@ -132,17 +132,13 @@ status_config(hl_config_t *config)
 static int
 status_group(void **state)
 {
-    hl_config_t    config;
-    hl_sandbox_t  *sb;
+    hl_config_t  config;
 
-    (void) test_group_host(state);
+    (void) state;
 
     status_config(&config);
-    sb = test_evolved(TEST_PROBE, &config);
-    test_snapshot = test_freeze(sb);
-    hl_sandbox_destroy(sb);
 
-    return 0;
+    return test_group(TEST_PROBE, &config);
 }
 
 

@@ -4,7 +4,7 @@ package HL::Stress::Requests;
 
 # Requests at random, for t/stress/stress.pl, which follow from a seed:
 #
-#     HL::Stress::Requests::begin($seed, $client, $connection);
+#     HL::Stress::Requests::begin($seed, $part, $client, $connection);
 #     my $request = HL::Stress::Requests::request(@locations);
 #     # { method, uri, headers => [[name, value], ...], body }
 #
